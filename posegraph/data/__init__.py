@@ -1,0 +1,90 @@
+"""Motion data: clips, the published benchmarks, and windows.
+
+Examples:
+    >>> from posegraph import data
+    >>> cmu = data.load("cmu", "samples")
+    >>> cmu.describe()
+    'cmu: 12 train, 3 test clips at 60 frames a second; 33 of 48 files missing'
+    >>> cmu.train_windows(observed_frames=10, future_frames=25).batch([0, 1]).shape
+    torch.Size([2, 35, 25, 3])
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from posegraph.data.cache import cache_folder
+from posegraph.data.clip import Clip
+from posegraph.data.dataset import MotionDataset
+from posegraph.data.windows import StartRule, Windows, cut, every_start
+from posegraph.errors import UnknownNameError
+
+__all__ = [
+    "Clip",
+    "MotionDataset",
+    "StartRule",
+    "Windows",
+    "cache_folder",
+    "cut",
+    "every_start",
+    "load",
+    "names",
+    "samples",
+]
+
+# Data set to the module that reads it, imported when it is asked for.
+_READERS = {"cmu": "posegraph.data.cmu", "h36m": "posegraph.data.h36m"}
+
+
+def names() -> list[str]:
+    """Names of the data sets that `load` reads."""
+    return sorted(_READERS)
+
+
+def samples() -> Path:
+    """Folder of the bundled CMU clips, in the layout of the CMU benchmark; its README has source and terms."""
+    return Path(str(resources.files(__name__) / "samples"))
+
+
+def load(
+    name: str,
+    folder: str | Path,
+    *,
+    split: str | Sequence[str] | None = None,
+    actions: Sequence[str] | None = None,
+    frame_step: int = 2,
+) -> MotionDataset:
+    """Read a published benchmark.
+
+    Files are parsed once and cached (`cache_folder`). A folder need not be complete.
+
+    Args:
+        name: One of `names`.
+        folder: Where its files are; ``"samples"`` stands for the CMU clips that come with the library.
+        split: A split or several; all of them by default.
+        actions: Only these actions.
+        frame_step: Keep every so many frames; published results use 2.
+
+    Returns:
+        The data set; its ``found`` and ``missing`` say which files of the benchmark were there.
+
+    Raises:
+        UnknownNameError: There is no such data set, split or action.
+        ConfigError: ``frame_step`` is not a positive integer.
+        DataError: No file of the benchmark is in the folder, or one cannot be used; the message names file and line.
+
+    Examples:
+        >>> from posegraph import data
+        >>> running = data.load("cmu", "samples", split="test", actions=["running"])
+        >>> {action: len(windows) for action, windows in running.test_windows("all", 10, 25).items()}
+        {'running': 48}
+    """
+    if name not in _READERS:
+        raise UnknownNameError("data set", name, names())
+    splits = (split,) if isinstance(split, str) else split
+    reader = importlib.import_module(_READERS[name])
+    where = samples() if folder == "samples" else folder
+    return reader.read(where, splits=splits, actions=actions, frame_step=frame_step)

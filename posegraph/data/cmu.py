@@ -1,0 +1,104 @@
+"""The CMU Mocap benchmark: eight actions, five training files and one test file each.
+
+The motions come from the CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu); the choice of files and their
+conversion to exponential maps from Li et al., "Convolutional Sequence to Sequence Model for Human Dynamics", CVPR 2018.
+
+Three things to know about the files:
+
+* They are recorded at 120 frames a second, and every second frame is kept: models see **60** frames a second. Published
+  tables label frames as if they were 25 a second, so their "1000 ms" is 417 ms. `MotionDataset.fps` is the true rate,
+  `MotionDataset.label_fps` the tables'.
+* Offsets are 24 % too long for real millimetres (`posegraph.skeletons`); published errors share that factor.
+* Frame 0 of every file is one and the same T-pose, put there by the conversion. Published windows include it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from posegraph import skeletons
+from posegraph.data.benchmark import Benchmark, BenchmarkFile, read_benchmark
+from posegraph.data.clip import Clip
+from posegraph.data.dataset import MotionDataset
+from posegraph.data.windows import every_start, sampled_starts
+
+__all__ = ["ACTIONS", "read", "starts_8", "starts_256"]
+
+ACTIONS = (
+    "basketball",
+    "basketball_signal",
+    "directing_traffic",
+    "jumping",
+    "running",
+    "soccer",
+    "walking",
+    "washwindow",
+)
+_FILES_PER_SPLIT = {"train": 5, "test": 1}
+
+
+def read(
+    folder: str | Path,
+    *,
+    splits: Sequence[str] | None = None,
+    actions: Sequence[str] | None = None,
+    frame_step: int = 2,
+) -> MotionDataset:
+    """Read ``{train,test}/{action}/{action}_{k}.txt`` (or ``.txt.gz``), k = 1 to 5 for training and 1 for testing.
+
+    Other files and folders, such as ``walking_extra``, are ignored.
+
+    Args:
+        folder: Folder that holds ``train`` and ``test``; either may be incomplete.
+        splits: Only these of ``"train"`` and ``"test"``.
+        actions: Only these actions.
+        frame_step: Keep every so many frames; published results use 2.
+
+    Returns:
+        Clips in the order of `ACTIONS`, then file number; ``missing`` lists the files of the benchmark not found.
+
+    Raises:
+        UnknownNameError: There is no such split or action.
+        ConfigError: ``frame_step`` is not a positive integer.
+        DataError: No file of the benchmark is in the folder, or one cannot be used.
+    """
+    return read_benchmark(_benchmark(), folder, splits=splits, actions=actions, frame_step=frame_step)
+
+
+def starts_8(clips: Sequence[Clip], observed_frames: int, future_frames: int) -> list[list[int]]:
+    """Eight windows a file, drawn for each file by itself; at least 76 frames are needed."""
+    return [sampled_starts([clip], observed_frames, future_frames, draws=8, lowest=0, reserve=75)[0] for clip in clips]
+
+
+def starts_256(clips: Sequence[Clip], observed_frames: int, future_frames: int) -> list[list[int]]:
+    """256 windows a file, as in the code of PGBIG (Ma et al., CVPR 2022): draws end 50 + future frames before the end.
+
+    Other systems published no 256-window result on CMU.
+    """
+    reserve = 50 + future_frames
+    return [
+        sampled_starts([clip], observed_frames, future_frames, draws=256, lowest=0, reserve=reserve)[0]
+        for clip in clips
+    ]
+
+
+@cache
+def _benchmark() -> Benchmark:
+    files = tuple(
+        BenchmarkFile(split, action, f"{action}_{k}", f"{split}/{action}/{action}_{k}.txt")
+        for split, count in _FILES_PER_SPLIT.items()
+        for action in ACTIONS
+        for k in range(1, count + 1)
+    )
+    return Benchmark(
+        name="cmu",
+        skeleton=skeletons.get("cmu"),
+        native_fps=120.0,
+        assumed_fps=50.0,
+        actions=ACTIONS,
+        files=files,
+        layout="train/{action}/{action}_1.txt to _5.txt and test/{action}/{action}_1.txt",
+        start_rules={"all": every_start, "8": starts_8, "256": starts_256},
+    )

@@ -1,0 +1,120 @@
+"""From joint rotations to joint positions."""
+
+from __future__ import annotations
+
+import torch
+
+from posegraph._checks import check_poses
+from posegraph.errors import ShapeError, SkeletonError
+from posegraph.skeleton import Skeleton
+
+__all__ = ["forward_kinematics", "rotation_from_exponential_map"]
+
+# Below this squared angle the closed forms of the coefficients divide by (nearly) zero. Their series, cut after four
+# terms, is exact to float64 rounding there, and so is its first derivative.
+_SMALL_SQUARED_ANGLE = 1e-3
+
+
+def rotation_from_exponential_map(exponential_map: torch.Tensor) -> torch.Tensor:
+    r"""Rotation matrices from exponential maps, the axis times the angle in radians (Rodrigues' formula).
+
+    $R = I + \frac{\sin\theta}{\theta} K + \frac{1 - \cos\theta}{\theta^2} K^2$ with $\theta = \lVert r \rVert$ and $K$
+    the cross-product matrix of $r$. In the files of the field's benchmarks these matrices act on **row** vectors from
+    the right, ``v @ R``, so a vector turns by $-\theta$ about the axis: the transposed action of the same matrix on a
+    column vector. `forward_kinematics` follows that. Values and gradients are finite everywhere, zero included.
+
+    Args:
+        exponential_map: Vectors ``(..., 3)`` in radians.
+
+    Returns:
+        Matrices ``(..., 3, 3)``.
+
+    Raises:
+        ShapeError: The last axis does not have three entries, or the tensor is not a floating-point one.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.kinematics import rotation_from_exponential_map
+        >>> quarter_turn_about_z = torch.tensor([0.0, 0.0, torch.pi / 2])
+        >>> x = torch.tensor([1.0, 0.0, 0.0])
+        >>> (x @ rotation_from_exponential_map(quarter_turn_about_z)).round().tolist()
+        [-0.0, -1.0, 0.0]
+    """
+    r = exponential_map
+    if r.ndim == 0 or r.shape[-1] != 3 or not r.dtype.is_floating_point:
+        got = tuple(r.shape) if r.dtype.is_floating_point else r.dtype
+        raise ShapeError("exponential_map", "floating-point (..., 3)", got, "Give axis times angle in radians.")
+    squared = (r * r).sum(-1)
+    small = squared < _SMALL_SQUARED_ANGLE
+    angle = torch.where(small, 1.0, squared).sqrt()  # the branch not taken must be finite too, or its gradient is not
+    half = torch.sin(angle / 2) / (angle / 2)
+    sine = torch.where(small, 1 - squared / 6 * (1 - squared / 20 * (1 - squared / 42)), torch.sin(angle) / angle)
+    versine = torch.where(small, 0.5 - squared / 24 * (1 - squared / 30 * (1 - squared / 56)), half * half / 2)
+    x, y, z = r.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
+    identity = torch.eye(3, dtype=r.dtype, device=r.device)
+    return identity + sine[..., None, None] * cross + versine[..., None, None] * (cross @ cross)
+
+
+def forward_kinematics(
+    exponential_map: torch.Tensor, skeleton: Skeleton, *, root_rotation: bool = False
+) -> torch.Tensor:
+    r"""Joint positions relative to the root, from the rotation of every joint.
+
+    Rotations compose along the skeleton as row-vector maps, $R_j = R^\text{local}_j R_{parent(j)}$, and a bone turns
+    with its parent: $p_j = o_j R_{parent(j)} + p_{parent(j)}$ with the skeleton's offset $o_j$.
+
+    The benchmarks of the field leave out the root's rotation: the root has $R = I$, and its children sit at their
+    offsets in every frame. That makes poses independent of where the subject stands *and* of where it faces, so a
+    forecaster need not learn headings; it is also why the hips and the lowest spine joint count as constant joints.
+    Published numbers hold for these poses, hence the default.
+
+    Args:
+        exponential_map: Axis times angle of every joint, ``(..., joints, 3)`` in radians.
+        skeleton: Gives parents and offsets.
+        root_rotation: Turn the whole body by the root's rotation as well.
+
+    Returns:
+        Positions ``(..., joints, 3)`` in the skeleton's unit; the root sits at its own offset, which is usually zero.
+
+    Raises:
+        SkeletonError: The skeleton has no offsets.
+        ShapeError: The joint axis does not fit the skeleton.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph import skeletons
+        >>> from posegraph.kinematics import forward_kinematics
+        >>> h36m = skeletons.get("h36m")
+        >>> rest = forward_kinematics(torch.zeros(32, 3), h36m)
+        >>> round(rest[h36m.index("Head_Site"), 1].item())  # top of the head above the pelvis, in mm
+        727
+    """
+    if skeleton.offsets is None:
+        raise SkeletonError(
+            f"skeleton {skeleton.name!r}: expected the offset of every joint from its parent, got none. "
+            "Build the skeleton with offsets=..., or use recordings that hold positions."
+        )
+    check_poses(
+        "exponential_map",
+        exponential_map.reshape(-1, *exponential_map.shape[-2:]),
+        frames=None,
+        joints=skeleton.num_joints,
+        batch=False,
+        remedy=f"Skeleton {skeleton.name!r} has {skeleton.num_joints} joints; give three numbers for each.",
+    )
+    local = rotation_from_exponential_map(exponential_map)
+    offsets = torch.tensor(skeleton.offsets, dtype=local.dtype, device=local.device)
+    identity = torch.eye(3, dtype=local.dtype, device=local.device)
+    rotations: dict[int, torch.Tensor] = {}
+    positions: dict[int, torch.Tensor] = {}
+    for joint in skeleton.order:
+        parent = skeleton.parents[joint]
+        if parent < 0:
+            rotations[joint] = local[..., joint, :, :] if root_rotation else identity.expand(*local.shape[:-3], 3, 3)
+            positions[joint] = offsets[joint].expand(*local.shape[:-3], 3)
+        else:
+            rotations[joint] = local[..., joint, :, :] @ rotations[parent]
+            positions[joint] = offsets[joint] @ rotations[parent] + positions[parent]
+    return torch.stack([positions[joint] for joint in range(skeleton.num_joints)], dim=-2)

@@ -1,0 +1,55 @@
+"""Batch normalisation of every (node, channel) pair."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from posegraph._checks import check_nodes, check_positive
+from posegraph.errors import ShapeError
+
+__all__ = ["NodeBatchNorm"]
+
+
+class NodeBatchNorm(nn.Module):
+    """Batch normalisation with statistics of its own for each (node, channel) pair.
+
+    Used after every graph convolution of Traj-GCN and MSR-GCN; the statistics run over the batch alone, so training
+    needs at least two samples. Parameters are in node-major order, index = ``channels * node + channel``.
+
+    Args:
+        num_nodes: Number of nodes.
+        channels: Channels of each node.
+
+    Shape:
+        - Input and output: ``(batch, num_nodes, channels)``
+
+    Raises:
+        ConfigError: A size is not a positive integer.
+        ShapeError: The input has another shape, or a training batch has a single sample.
+
+    Example:
+        >>> import torch
+        >>> from posegraph.layers import NodeBatchNorm
+        >>> y = NodeBatchNorm(66, 4)(torch.randn(32, 66, 4))
+        >>> bool(y.mean(0).abs().max() < 1e-5)
+        True
+    """
+
+    def __init__(self, num_nodes: int, channels: int) -> None:
+        super().__init__()
+        check_positive(num_nodes=num_nodes, channels=channels)
+        self.num_nodes, self.channels = num_nodes, channels
+        self.norm = nn.BatchNorm1d(num_nodes * channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise; shapes as in the class."""
+        check_nodes("batch norm input", x, num_nodes=self.num_nodes, channels=self.channels)
+        if self.training and x.shape[0] == 1:
+            raise ShapeError(
+                "batch norm input",
+                "at least two samples in training mode",
+                tuple(x.shape),
+                "Its statistics run over the batch: use a larger batch, or model.eval() to forecast.",
+            )
+        return self.norm(x.flatten(1)).view_as(x)

@@ -1,0 +1,72 @@
+"""Errors between forecast and true poses.
+
+MPJPE is the mean per-joint position error: the Euclidean distance between a joint and its true position, averaged over
+joints and windows, in the unit of the poses. Published tables give it in two ways that must not be mixed: *at* a frame,
+or averaged over all frames *up to* it.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from posegraph.errors import ShapeError
+
+__all__ = ["mpjpe_at", "mpjpe_up_to"]
+
+
+def mpjpe_at(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """MPJPE at each forecast frame by itself.
+
+    Args:
+        prediction: Forecast poses ``(batch, frames, joints, 3)``.
+        truth: True poses of the same shape.
+
+    Returns:
+        Errors ``(frames,)``: entry f is the mean over windows and joints of the distance at frame f.
+
+    Raises:
+        ShapeError: The shapes differ, or are not those of poses.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.metrics import mpjpe_at
+        >>> truth = torch.zeros(1, 2, 1, 3)
+        >>> prediction = torch.tensor([[[[3.0, 4.0, 0.0]], [[0.0, 0.0, 1.0]]]])
+        >>> mpjpe_at(prediction, truth).tolist()
+        [5.0, 1.0]
+    """
+    if truth.ndim != 4 or truth.shape[-1] != 3:
+        raise ShapeError("truth", "(batch, frames, joints, 3)", tuple(truth.shape), "Stack windows along a batch axis.")
+    if prediction.shape != truth.shape:
+        raise ShapeError(
+            "prediction",
+            f"the shape of truth, {tuple(truth.shape)}",
+            tuple(prediction.shape),
+            "Compare the same frames and joints; `Skeleton.expand` restores all joints from the used ones.",
+        )
+    return (prediction - truth).norm(dim=-1).mean(dim=(0, 2))
+
+
+def mpjpe_up_to(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """MPJPE averaged over all frames up to and including each forecast frame.
+
+    Args:
+        prediction: Forecast poses ``(batch, frames, joints, 3)``.
+        truth: True poses of the same shape.
+
+    Returns:
+        Errors ``(frames,)``: entry f is the mean of `mpjpe_at` over frames 0 to f.
+
+    Raises:
+        ShapeError: The shapes differ, or are not those of poses.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.metrics import mpjpe_up_to
+        >>> truth = torch.zeros(1, 2, 1, 3)
+        >>> prediction = torch.tensor([[[[3.0, 4.0, 0.0]], [[0.0, 0.0, 1.0]]]])
+        >>> mpjpe_up_to(prediction, truth).tolist()
+        [5.0, 3.0]
+    """
+    at = mpjpe_at(prediction, truth)
+    return at.cumsum(0) / torch.arange(1, len(at) + 1, dtype=at.dtype, device=at.device)

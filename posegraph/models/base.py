@@ -1,0 +1,176 @@
+"""What every forecasting model has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from posegraph import skeletons
+from posegraph._checks import check_poses, check_positive
+from posegraph.errors import CheckpointError
+from posegraph.grouping import JointGrouping
+from posegraph.losses import multi_scale_loss
+from posegraph.skeleton import Skeleton
+
+__all__ = ["ForecastModel"]
+
+
+class ForecastModel(nn.Module):
+    """Base class of all models: observed poses in, observed and future poses out.
+
+    A subclass sets `default_config`, implements `forward`, and sets `groupings` if it also forecasts coarser poses.
+    Poses are those of the skeleton's used joints, in mm; padding, transforms and normalisation belong inside the
+    model. See the tutorial "A model of your own".
+
+    Args:
+        config: The model's settings; ``default_config`` if None.
+        skeleton: Name of a built-in skeleton, or any `Skeleton`.
+        observed_frames: Number of observed poses.
+        future_frames: Number of poses to forecast.
+
+    Raises:
+        ConfigError: A number of frames is not positive.
+        UnknownNameError: There is no built-in skeleton of this name.
+
+    Example:
+        >>> import torch
+        >>> from posegraph.models import ZeroVelocity
+        >>> model = ZeroVelocity(skeleton="cmu", future_frames=5)
+        >>> model.predict(torch.zeros(1, 10, 25, 3)).shape
+        torch.Size([1, 5, 25, 3])
+    """
+
+    default_config: ClassVar[Any] = None
+    """Settings used when none are given: an instance of the model's frozen dataclass."""
+
+    def __init__(
+        self,
+        config: Any = None,
+        *,
+        skeleton: str | Skeleton = "h36m",
+        observed_frames: int = 10,
+        future_frames: int = 25,
+    ) -> None:
+        super().__init__()
+        check_positive(observed_frames=observed_frames, future_frames=future_frames)
+        self.config = self.default_config if config is None else config
+        self.skeleton = skeletons.get(skeleton)
+        self.observed_frames = observed_frames
+        self.future_frames = future_frames
+        self.groupings: tuple[JointGrouping, ...] = ()
+
+    @property
+    def total_frames(self) -> int:
+        """Observed and future frames together."""
+        return self.observed_frames + self.future_frames
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints that the model sees."""
+        return self.skeleton.num_used
+
+    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Reconstruct the observed poses and forecast the future ones, at every scale.
+
+        Args:
+            observed: Poses ``(batch, observed_frames, joints, 3)`` in mm.
+
+        Returns:
+            One tensor ``(batch, observed_frames + future_frames, joints of the scale, 3)`` a scale, finest first.
+
+        Raises:
+            ShapeError: ``observed`` has another shape.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement forward(observed).")
+
+    def predict(self, observed: torch.Tensor) -> torch.Tensor:
+        """Forecast the future poses.
+
+        Call ``model.eval()`` first, and use ``torch.inference_mode()`` where no gradient is needed.
+
+        Args:
+            observed: Poses ``(batch, observed_frames, joints, 3)`` in mm.
+
+        Returns:
+            Poses ``(batch, future_frames, joints, 3)`` in mm.
+
+        Raises:
+            ShapeError: ``observed`` has another shape.
+        """
+        return self(observed)[0][:, self.observed_frames :]
+
+    def coarser(self, poses: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The poses at every scale of the model, each the mean of its groups in the scale before.
+
+        Args:
+            poses: Poses ``(batch, frames, joints, 3)``.
+
+        Returns:
+            Poses a scale, finest first, beginning with ``poses``.
+        """
+        scales = [poses]
+        for grouping in self.groupings:
+            matrix = grouping.pool_matrix().to(poses)
+            scales.append(torch.matmul(matrix, scales[-1]))
+        return tuple(scales)
+
+    def targets(self, window: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What each output of `forward` is trained towards: the true poses at its scale.
+
+        Args:
+            window: Observed and future poses ``(batch, observed_frames + future_frames, joints, 3)``.
+
+        Returns:
+            One tensor an output, of the output's shape.
+        """
+        return self.coarser(window)
+
+    def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
+        """The training loss; by default the joint distance at each scale, summed.
+
+        Args:
+            outputs: What `forward` returned.
+            window: Observed and future poses ``(batch, observed_frames + future_frames, joints, 3)``.
+
+        Returns:
+            Scalar.
+        """
+        return multi_scale_loss(outputs, self.targets(window))
+
+    def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
+        """Take from the training windows what the model needs, such as a normalisation range; by default nothing.
+
+        The trainer calls this once, before the first step.
+
+        Args:
+            windows: Batches ``(batch, observed_frames + future_frames, joints, 3)`` that cover the training set once.
+        """
+
+    @classmethod
+    def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Rename and reorder the parameters of the authors' published weights to this class's.
+
+        Args:
+            state: The authors' state dict.
+
+        Returns:
+            A state dict of this class, without buffers that the authors did not store.
+
+        Raises:
+            CheckpointError: The model has no published weights that can be read, or these are not they.
+        """
+        raise CheckpointError(f"{cls.__name__} cannot read weights published by its authors.")
+
+    def check_observed(self, observed: torch.Tensor) -> None:
+        """Require observed poses of the model's shape; raises `ShapeError`."""
+        check_poses(
+            "observed poses",
+            observed,
+            frames=self.observed_frames,
+            joints=self.num_joints,
+            remedy=f"Select the used joints of skeleton {self.skeleton.name!r} with skeleton.reduce(poses), or build "
+            "the model for this skeleton and number of frames.",
+        )

@@ -1,0 +1,268 @@
+"""MSR-GCN as its authors released it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import nn
+
+from posegraph._checks import check_choice, check_positive, check_probability
+from posegraph.errors import CheckpointError, ConfigError
+from posegraph.grouping import JointGrouping
+from posegraph.layers import (
+    DCT,
+    GraphConvBlock,
+    InverseDCT,
+    OperatorKind,
+    PerNodeLinear,
+    ResampleBlock,
+    ResidualStage,
+)
+from posegraph.models.base import ForecastModel
+from posegraph.models.msrgcn import MSRGCN_RECIPE, ResampleKind, scale_operators, scale_resampler
+from posegraph.registry import register
+from posegraph.skeleton import Skeleton
+from posegraph.transforms import MinMaxNormalizer, from_nodes, pad_last_pose, to_nodes
+
+__all__ = ["MSRGCNReleased", "MSRGCNReleasedConfig"]
+
+
+@dataclass(frozen=True)
+class MSRGCNReleasedConfig:
+    """Settings of `MSRGCNReleased`; the defaults are the authors' network for 25 future frames."""
+
+    channels: tuple[int, ...] = (64, 128, 256, 512)
+    """Channels of each node at every scale, finest first; as many scales as entries."""
+    num_coefficients: int | None = None
+    """DCT coefficients kept; None keeps one a frame."""
+    num_blocks: int = 3
+    """Residual GCNs in each of D0, D1, ... and A0, A1, ..."""
+    finest_end_blocks: int = 6
+    """Residual GCNs before the finest head; the coarser heads have one."""
+    e3_input: Literal["a3", "d3"] = "a3"
+    """What the coarsest head reads: "a3" as in the authors' current code, "d3" as in that of the paper's time."""
+    dropout: float = 0.1
+    """Probability of zeroing an element after each layer."""
+    negative_slope: float = 0.2
+    """Slope of the leaky ReLU."""
+    resample: ResampleKind = "learned"
+    """Steps between scales: learned linear maps, or the fixed means of the grouping."""
+    operator: OperatorKind = "learned"
+    """Graph operator of the layers."""
+    grouping: str | None = None
+    """Which grouping of the skeleton makes the coarser scales; None takes its first."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", tuple(self.channels))
+        if not self.channels:
+            raise ConfigError("channels: expected one width a scale, got none.")
+        for width in self.channels:
+            check_positive(channels=width)
+        check_positive(num_blocks=self.num_blocks, finest_end_blocks=self.finest_end_blocks)
+        check_probability(dropout=self.dropout)
+        check_choice("e3_input", self.e3_input, ("a3", "d3"))
+        check_choice("resample", self.resample, ("learned", "grouping"))
+        check_choice("operator", self.operator, ("learned", "masked", "skeleton", "per-node"))
+
+
+@register(
+    "msrgcn-released-short",
+    config=MSRGCNReleasedConfig(channels=(256, 256, 256, 256), num_coefficients=15),
+    recipe=MSRGCN_RECIPE,
+    summary="The authors' released MSR-GCN for 10 future frames: 15 DCT coefficients, 256 channels.",
+    future_frames=10,
+)
+@register(
+    "msrgcn-released",
+    recipe=MSRGCN_RECIPE,
+    summary="The authors' released MSR-GCN for 25 future frames: a U-shaped network on DCT coefficients.",
+)
+class MSRGCNReleased(ForecastModel):
+    """The network that the authors of MSR-GCN released (Dang et al., ICCV 2021), which differs from its paper's text.
+
+    DCT coefficients of the padded poses, scaled to [-1, 1], go through one graph convolution and three residual GCNs
+    at each scale down (D) and up (A). A step down resamples the nodes and changes the width by a graph convolution; a
+    step up resamples and changes the width node by node. Going up, the features of D are joined to the up-sampled
+    ones along the nodes and cropped by a learned resampling. Heads with residual GCNs of their own read A at each
+    scale; the input coefficients of the scale are added. Inputs of the coarser scales serve in that addition only.
+
+    The published weights predate a change of the coarsest head, which ``e3_input="d3"`` restores; forecasts of the
+    finest scale do not depend on it.
+
+    Args:
+        config: Settings; the authors' by default.
+        skeleton: Name of a built-in skeleton, or any `Skeleton`. One without a grouping gets an automatic one.
+        observed_frames: Number of observed poses.
+        future_frames: Number of poses to forecast.
+
+    Shape:
+        - Input: ``(batch, observed_frames, joints, 3)`` in mm
+        - Output: one tensor ``(batch, observed_frames + future_frames, joints of the scale, 3)`` a scale, in mm
+
+    Raises:
+        ConfigError: A setting is not valid.
+        SkeletonError: The grouping has too few levels.
+        ShapeError: The input has another shape, or a training batch has a single sample.
+
+    Example:
+        >>> import torch
+        >>> from posegraph.models import MSRGCNReleased, MSRGCNReleasedConfig
+        >>> model = MSRGCNReleased(MSRGCNReleasedConfig(channels=(8, 16)), skeleton="cmu").eval()
+        >>> [tuple(poses.shape) for poses in model(torch.zeros(1, 10, 25, 3))]
+        [(1, 35, 25, 3), (1, 35, 12, 3)]
+    """
+
+    default_config: ClassVar[MSRGCNReleasedConfig] = MSRGCNReleasedConfig()
+    config: MSRGCNReleasedConfig
+
+    def __init__(
+        self,
+        config: MSRGCNReleasedConfig | None = None,
+        *,
+        skeleton: str | Skeleton = "h36m",
+        observed_frames: int = 10,
+        future_frames: int = 25,
+    ) -> None:
+        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+        config, widths = self.config, self.config.channels
+        self.groupings = self.skeleton.scales(len(widths), config.grouping)
+        nodes = [3 * self.num_joints, *(3 * level.num_groups for level in self.groupings)]
+        operators = scale_operators(config.operator, self.skeleton, self.groupings)
+        common = {"dropout": config.dropout, "negative_slope": config.negative_slope}
+        scales = range(len(widths))
+
+        def layer(in_channels: int, scale: int) -> GraphConvBlock:
+            return GraphConvBlock(in_channels, widths[scale], nodes[scale], operator=operators[scale], **common)
+
+        def stage(scale: int, num_blocks: int) -> ResidualStage:
+            return ResidualStage(
+                widths[scale], nodes[scale], num_blocks=num_blocks, operator=operators[scale], **common
+            )
+
+        def resample(source: int, target: int, grouping: JointGrouping) -> ResampleBlock:
+            fixed = scale_resampler(config.resample, grouping, down=source < target)
+            return ResampleBlock(nodes[source], nodes[target], widths[source], resample=fixed, **common)
+
+        self.dct = DCT(self.total_frames, config.num_coefficients)
+        self.inverse_dct = InverseDCT(self.total_frames, config.num_coefficients)
+        self.normalizer = MinMaxNormalizer()
+        self.start = layer(self.dct.num_coefficients, 0)
+        self.encoder = nn.ModuleList(stage(s, config.num_blocks) for s in scales)
+        self.decoder = nn.ModuleList(stage(s, config.num_blocks) for s in scales)
+        self.down = nn.ModuleList(
+            nn.Sequential(resample(s, s + 1, level), layer(widths[s], s + 1)) for s, level in enumerate(self.groupings)
+        )
+        self.up = nn.ModuleList(
+            nn.Sequential(
+                resample(s + 1, s, level),
+                GraphConvBlock(widths[s + 1], widths[s], nodes[s], operator=PerNodeLinear, **common),
+            )
+            for s, level in enumerate(self.groupings)
+        )
+        self.crop = nn.ModuleList(ResampleBlock(2 * nodes[s], nodes[s], widths[s], **common) for s in scales[:-1])
+        self.end = nn.ModuleList(
+            nn.Sequential(
+                stage(s, config.finest_end_blocks if s == 0 else 1),
+                operators[s](widths[s], self.dct.num_coefficients, nodes[s]),
+            )
+            for s in scales
+        )
+
+    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Forecast; shapes as in the class."""
+        self.check_observed(observed)
+        padded = self.coarser(pad_last_pose(observed, self.future_frames))
+        outputs = self.forward_coefficients([self.encode(poses) for poses in padded])
+        return tuple(self.decode(output) for output in outputs)
+
+    def encode(self, poses: torch.Tensor) -> torch.Tensor:
+        """Poses ``(batch, frames, joints, 3)`` to normalised coefficients ``(batch, 3 * joints, num_coefficients)``."""
+        return self.normalizer.encode(self.dct(to_nodes(poses)))
+
+    def decode(self, coefficients: torch.Tensor) -> torch.Tensor:
+        """Undo `encode`."""
+        return from_nodes(self.inverse_dct(self.normalizer.decode(coefficients)))
+
+    def forward_coefficients(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The network itself, from and to normalised coefficients of every scale, finest first."""
+        encoded: list[torch.Tensor] = []
+        features = self.start(inputs[0])
+        for scale, stage in enumerate(self.encoder):
+            if scale:
+                features = self.down[scale - 1](features)
+            features = stage(features)
+            encoded.append(features)
+        outputs: list[torch.Tensor] = []
+        deepest = len(inputs) - 1
+        for scale in reversed(range(len(inputs))):
+            if scale < deepest:
+                features = self.crop[scale](torch.cat([encoded[scale], self.up[scale](features)], dim=1))
+            features = self.decoder[scale](features)
+            read = encoded[scale] if scale == deepest and self.config.e3_input == "d3" else features
+            outputs.insert(0, self.end[scale](read) + inputs[scale])
+        return outputs
+
+    def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
+        """Set the normalisation range to the extremes of training positions and input coefficients at all scales.
+
+        Means of joints cannot exceed the joints, so positions count at the finest scale only. The authors also look
+        at the full skeleton, whose further joints copy used ones or stay near the root.
+        """
+
+        def values() -> Iterator[torch.Tensor]:
+            for window in windows:
+                yield window
+                padded = pad_last_pose(window[:, : self.observed_frames], self.future_frames)
+                yield from (self.dct(to_nodes(poses)) for poses in self.coarser(padded))
+
+        self.normalizer.fit(values())
+
+    @classmethod
+    def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Rename and reorder the authors' parameters; raises `CheckpointError` if the keys are not theirs."""
+        converted: dict[str, torch.Tensor] = {}
+        for key, value in state.items():
+            module, leaf, is_resample_norm = _convert_key(key)
+            if is_resample_norm and value.ndim == 1:
+                nodes = len(state[key.rsplit(".", 2)[0] + ".linear.bias"])
+                value = value.view(-1, nodes).T.flatten()  # theirs is feature-major, ours node-major
+            converted[f"{module}.{leaf}"] = value
+        return converted
+
+
+_SCALES = {"first": 0, "second": 1, "third": 2, "fourth": 3}
+_LEAVES = {"att": "adjacency"}
+_NORM = "tail.0.norm"
+
+
+def _convert_key(key: str) -> tuple[str, str, bool]:
+    """Split an authors' key into our module, the parameter's name, and whether a node resampling's norm owns it."""
+    ordinal, _, rest = key.partition("_")
+    if ordinal in _SCALES:
+        kind, *path, leaf = rest.split(".")
+        leaf = _LEAVES.get(leaf, leaf)
+        scale = _SCALES[ordinal]
+        match kind, path:
+            case "enhance", [part]:
+                block = "start" if scale == 0 else f"down.{scale - 1}.1"
+                return f"{block}.{'operator' if part == 'gcn' else _NORM}", leaf, False
+            case ("left" | "right" | "extra"), [block, part]:
+                stage = {"left": "encoder.{}", "right": "decoder.{}", "extra": "end.{}.0"}[kind].format(scale)
+                layer = f"{stage}.blocks.{block}.layers.{int(part[-1]) - 1}"
+                return f"{layer}.{'operator' if part.startswith('gc') else _NORM}", leaf, False
+            case "out", ["gcn"]:
+                return f"end.{scale}.1", leaf, False
+            case ("down" | "up" | "right_crop"), ["0", part]:
+                block = {"down": f"down.{scale}.0", "up": f"up.{scale - 1}.0", "right_crop": f"crop.{scale}"}[kind]
+                return f"{block}.{'resample' if part == 'linear' else _NORM}", leaf, part == "bn"
+            case "up", ["1", part]:
+                block = f"up.{scale - 1}.1"
+                return f"{block}.{'operator.linear' if part == 'linear' else _NORM}", leaf, False
+            case _:
+                pass
+    raise CheckpointError(
+        f"parameter {key!r}: expected the authors' names, such as first_left.0.gc1.att. Is this an MSR-GCN checkpoint?"
+    )

@@ -1,0 +1,53 @@
+"""How a model is trained: the authors' optimiser, schedule and batch, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from posegraph._checks import check_positive
+from posegraph.errors import ConfigError
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Training settings of a model; the registry holds the authors' for each.
+
+    The optimiser is Adam with its default betas. Epochs count from one.
+
+    Example:
+        >>> from posegraph.recipe import Recipe
+        >>> recipe = Recipe(learning_rate=2e-4, decay=0.98, decay_every=2)
+        >>> [round(recipe.learning_rate_at(epoch) / 2e-4, 4) for epoch in (1, 2, 3, 4)]
+        [1.0, 0.98, 0.98, 0.9604]
+    """
+
+    learning_rate: float = 5e-4
+    """Learning rate of the first epoch."""
+    decay: float = 1.0
+    """Factor on the learning rate at the start of every ``decay_every``-th epoch."""
+    decay_every: int = 1
+    """Epochs between two decays."""
+    batch_size: int = 16
+    """Windows a step, over all processes."""
+    epochs: int = 50
+    """Passes over the training windows."""
+    clip_norm: float | None = None
+    """Largest global gradient norm; larger gradients are scaled down to it. None does not clip."""
+    weight_decay: float = 0.0
+    """L2 penalty of Adam."""
+
+    def __post_init__(self) -> None:
+        check_positive(decay_every=self.decay_every, batch_size=self.batch_size, epochs=self.epochs)
+        for name in ("learning_rate", "decay"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name}: expected a positive number, got {getattr(self, name)!r}.")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ConfigError(f"clip_norm: expected a positive number or None, got {self.clip_norm!r}.")
+        if not self.weight_decay >= 0:
+            raise ConfigError(f"weight_decay: expected a number of at least 0, got {self.weight_decay!r}.")
+
+    def learning_rate_at(self, epoch: int) -> float:
+        """Learning rate of an epoch, counted from one."""
+        return self.learning_rate * self.decay ** (epoch // self.decay_every)

@@ -1,0 +1,254 @@
+"""Models by name: built-in ones, those that a program registers, and those of installed plugins."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import importlib
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from posegraph.errors import CheckpointError, ConfigError, PluginWarning, UnknownNameError
+from posegraph.recipe import Recipe
+
+if TYPE_CHECKING:
+    from posegraph.models.base import ForecastModel
+    from posegraph.skeleton import Skeleton
+
+__all__ = ["ModelSpec", "build", "config", "info", "names", "register"]
+
+ENTRY_POINT_GROUP = "posegraph.models"
+_BUILT_IN = "posegraph.models"
+
+M = TypeVar("M", bound="type[ForecastModel]")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What the registry knows about a model."""
+
+    name: str
+    """Registry name."""
+    cls: type[ForecastModel]
+    """Class that `build` instantiates."""
+    config: Any
+    """Default settings, a frozen dataclass."""
+    recipe: Recipe
+    """Default training settings."""
+    summary: str
+    """One line."""
+    observed_frames: int
+    """Default number of observed frames."""
+    future_frames: int
+    """Default number of frames to forecast."""
+
+
+_SPECS: dict[str, ModelSpec] = {}
+
+
+def register(
+    name: str,
+    *,
+    config: Any = None,
+    recipe: Recipe | None = None,
+    summary: str = "",
+    observed_frames: int = 10,
+    future_frames: int = 25,
+) -> Callable[[M], M]:
+    """Class decorator that adds a model to the registry; a class may be registered under several names.
+
+    Args:
+        name: Registry name, in lower case with hyphens.
+        config: Default settings, a frozen dataclass; the class's ``default_config`` if None.
+        recipe: Default training settings.
+        summary: One line for listings; the first line of the class's docstring if empty.
+        observed_frames: Default number of observed frames.
+        future_frames: Default number of frames to forecast.
+
+    Returns:
+        The decorator, which returns the class unchanged.
+
+    Raises:
+        ConfigError: The name is taken, or the settings are not a frozen dataclass.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from posegraph import registry
+        >>> from posegraph.models import ForecastModel
+        >>> @dataclass(frozen=True)
+        ... class StillConfig:
+        ...     frames_back: int = 1
+        >>> @registry.register("still", config=StillConfig())
+        ... class Still(ForecastModel):
+        ...     '''Repeats an earlier pose.'''
+        >>> registry.info("still").summary
+        'Repeats an earlier pose.'
+        >>> registry.unregister("still")
+    """
+
+    def decorate(cls: M) -> M:
+        settings = cls.default_config if config is None else config
+        if not dataclasses.is_dataclass(settings) or isinstance(settings, type) or not _is_frozen(settings):
+            raise ConfigError(
+                f"model {name!r}: expected its settings to be an instance of a frozen dataclass, got {settings!r}. "
+                "Set default_config on the class or pass config=..."
+            )
+        if name in _SPECS:
+            raise ConfigError(
+                f"model {name!r} is registered already, by {_SPECS[name].cls.__module__}. Choose another name."
+            )
+        first_line = (cls.__doc__ or "").strip().partition("\n")[0]
+        _SPECS[name] = ModelSpec(
+            name, cls, settings, recipe or Recipe(), summary or first_line, observed_frames, future_frames
+        )
+        return cls
+
+    return decorate
+
+
+def unregister(name: str) -> None:
+    """Remove a model, so that a test or a notebook can register its name anew; raises `UnknownNameError`."""
+    info(name)
+    del _SPECS[name]
+
+
+def names(pattern: str = "*") -> list[str]:
+    """Names of all models, sorted.
+
+    Args:
+        pattern: Shell-style pattern.
+
+    Example:
+        >>> from posegraph import registry
+        >>> registry.names("msrgcn-?l")
+        ['msrgcn-1l', 'msrgcn-2l', 'msrgcn-3l']
+    """
+    _load()
+    return sorted(fnmatch.filter(_SPECS, pattern))
+
+
+def info(name: str) -> ModelSpec:
+    """What is known about a model.
+
+    Raises:
+        UnknownNameError: There is no model of this name; the message lists all and the nearest.
+    """
+    if name not in _SPECS:
+        _load()
+    if name not in _SPECS:
+        raise UnknownNameError("model", name, sorted(_SPECS))
+    return _SPECS[name]
+
+
+def config(name: str, **changes: Any) -> Any:
+    """The default settings of a model, with changes.
+
+    Args:
+        name: Registry name.
+        changes: Fields to change.
+
+    Returns:
+        The model's frozen dataclass.
+
+    Raises:
+        UnknownNameError: There is no model, or no field, of this name.
+        ConfigError: A value is not valid.
+
+    Example:
+        >>> from posegraph import registry
+        >>> registry.config("traj-gcn", channels=64).channels
+        64
+    """
+    default = info(name).config
+    fields = [field.name for field in dataclasses.fields(default)]
+    for key in changes:
+        if key not in fields:
+            raise UnknownNameError(f"setting of model {name!r}", key, fields)
+    return dataclasses.replace(default, **changes)
+
+
+def build(
+    name: str,
+    *,
+    skeleton: str | Skeleton = "h36m",
+    observed_frames: int | None = None,
+    future_frames: int | None = None,
+    weights: str | Path | None = None,
+    **settings: Any,
+) -> ForecastModel:
+    """Build a model.
+
+    Args:
+        name: Registry name.
+        skeleton: Name of a built-in skeleton, or any `Skeleton`.
+        observed_frames: Number of observed poses; by default the model's, which is 10 for the published ones.
+        future_frames: Number of poses to forecast; by default the model's, mostly 25.
+        weights: A checkpoint folder, or a safetensors file, of the same model and settings.
+        settings: Fields of the model's settings to change.
+
+    Returns:
+        The model, in training mode and on the CPU.
+
+    Raises:
+        UnknownNameError: There is no model, skeleton or setting of this name.
+        ConfigError: A value is not valid.
+        CheckpointError: The weights do not fit.
+
+    Example:
+        >>> from posegraph import registry
+        >>> model = registry.build("msrgcn", skeleton="cmu", channels=16)
+        >>> model.skeleton.name, model.observed_frames, model.future_frames
+        ('cmu', 10, 25)
+    """
+    spec = info(name)
+    model = spec.cls(
+        config(name, **settings),
+        skeleton=skeleton,
+        observed_frames=spec.observed_frames if observed_frames is None else observed_frames,
+        future_frames=spec.future_frames if future_frames is None else future_frames,
+    )
+    if weights is not None:
+        _load_weights(model, Path(weights))
+    return model
+
+
+def _load_weights(model: ForecastModel, path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    file = path / "model.safetensors" if path.is_dir() else path
+    if not file.is_file():
+        raise CheckpointError(f"weights: expected a checkpoint folder or a safetensors file, found nothing at {file}.")
+    try:
+        model.load_state_dict(load_file(file))
+    except (SafetensorError, RuntimeError) as error:
+        raise CheckpointError(
+            f"weights in {file} do not fit {type(model).__name__} with these settings: {error} "
+            "posegraph.checkpoint.load builds the model with the settings it was saved with."
+        ) from error
+
+
+def _is_frozen(settings: Any) -> bool:
+    return bool(settings.__dataclass_params__.frozen)
+
+
+@cache
+def _load() -> None:
+    """Import the built-in models and the plugins, once, when a name is first asked for."""
+    importlib.import_module(_BUILT_IN)
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            entry.load()
+        except Exception as error:  # noqa: BLE001 - whatever a plugin does wrong must not break the library
+            owner = entry.dist.name if entry.dist is not None else "an unknown distribution"
+            warnings.warn(
+                f"the model plugin {entry.name!r} of {owner} could not be loaded and is left out: "
+                f"{type(error).__name__}: {error}. Update or remove {owner}.",
+                PluginWarning,
+                stacklevel=2,
+            )

@@ -1,0 +1,121 @@
+"""Fixed transforms of pose sequences: padding, the discrete cosine basis, and normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from posegraph._checks import check_positive
+from posegraph.errors import ConfigError
+
+__all__ = ["MinMaxNormalizer", "dct_matrix", "from_nodes", "pad_last_pose", "to_nodes"]
+
+
+def dct_matrix(num_frames: int, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    r"""The orthonormal discrete cosine basis (DCT-II).
+
+    $C_{k,i} = w_k \cos\left(\pi (i + \tfrac12) k / T\right)$ with $w_0 = \sqrt{1/T}$ and $w_k = \sqrt{2/T}$. Its
+    inverse is its transpose. Built in float64, then rounded to ``dtype``.
+
+    Args:
+        num_frames: Sequence length T.
+        dtype: Type of the result.
+
+    Returns:
+        Matrix ``(num_frames, num_frames)``, one basis vector a row, slowest first.
+
+    Example:
+        >>> from posegraph.transforms import dct_matrix
+        >>> c = dct_matrix(35)
+        >>> bool((c @ c.T - c.new_ones(35).diag()).abs().max() < 1e-6)
+        True
+    """
+    check_positive(num_frames=num_frames)
+    frame = torch.arange(num_frames, dtype=torch.float64)
+    basis = torch.cos(torch.pi * (frame + 0.5) * frame.unsqueeze(1) / num_frames) * (2 / num_frames) ** 0.5
+    basis[0] = (1 / num_frames) ** 0.5
+    return basis.to(dtype)
+
+
+def pad_last_pose(observed: torch.Tensor, future_frames: int) -> torch.Tensor:
+    """Append copies of the last observed pose.
+
+    Args:
+        observed: Poses ``(batch, observed_frames, joints, 3)``.
+        future_frames: Number of copies.
+
+    Returns:
+        Poses ``(batch, observed_frames + future_frames, joints, 3)``.
+
+    Example:
+        >>> import torch
+        >>> from posegraph.transforms import pad_last_pose
+        >>> pad_last_pose(torch.zeros(2, 10, 22, 3), 25).shape
+        torch.Size([2, 35, 22, 3])
+    """
+    return torch.cat([observed, observed[:, -1:].expand(-1, future_frames, -1, -1)], dim=1)
+
+
+def to_nodes(poses: torch.Tensor) -> torch.Tensor:
+    """Rearrange poses ``(batch, frames, joints, 3)`` to nodes ``(batch, 3 * joints, frames)``; node = 3 * joint + axis."""
+    return poses.flatten(2).transpose(1, 2)
+
+
+def from_nodes(nodes: torch.Tensor) -> torch.Tensor:
+    """Undo `to_nodes`: nodes ``(batch, 3 * joints, frames)`` to poses ``(batch, frames, joints, 3)``."""
+    return nodes.transpose(1, 2).unflatten(2, (-1, 3))
+
+
+class MinMaxNormalizer(nn.Module):
+    r"""Scale all values by one pair of extremes: $x \mapsto 2 (x - \min)/(\max - \min) - 1$.
+
+    The extremes are buffers, so a checkpoint holds them. A new normaliser has -1 and 1, which changes nothing.
+
+    Example:
+        >>> import torch
+        >>> from posegraph.transforms import MinMaxNormalizer
+        >>> scale = MinMaxNormalizer()
+        >>> scale.set_range(-500.0, 1500.0)
+        >>> scale.encode(torch.tensor([500.0])), scale.decode(torch.tensor([1.0]))
+        (tensor([0.]), tensor([1500.]))
+    """
+
+    minimum: torch.Tensor
+    maximum: torch.Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("minimum", torch.tensor(-1.0))
+        self.register_buffer("maximum", torch.tensor(1.0))
+
+    def set_range(self, minimum: float, maximum: float) -> None:
+        """Set the extremes.
+
+        Raises:
+            ConfigError: ``minimum`` is not below ``maximum``.
+        """
+        if not minimum < maximum:
+            raise ConfigError(f"normalization: expected (min, max) with min < max, got ({minimum}, {maximum}).")
+        self.minimum.fill_(minimum)
+        self.maximum.fill_(maximum)
+
+    def fit(self, values: Iterable[torch.Tensor]) -> None:
+        """Set the extremes to those of all ``values``.
+
+        Raises:
+            ConfigError: There are no values, or all are equal.
+        """
+        low, high = float("inf"), float("-inf")
+        for tensor in values:
+            low, high = min(low, float(tensor.min())), max(high, float(tensor.max()))
+        self.set_range(low, high)
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        """Map [minimum, maximum] to [-1, 1]."""
+        return 2 * (x - self.minimum) / (self.maximum - self.minimum) - 1
+
+    def decode(self, x: torch.Tensor) -> torch.Tensor:
+        """Map [-1, 1] to [minimum, maximum]."""
+        return (x + 1) / 2 * (self.maximum - self.minimum) + self.minimum
