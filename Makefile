@@ -66,7 +66,7 @@ bench: $(DEV_STAMP)  ## time the layers and models
 
 clean:  ## remove everything that these targets made
 	rm -rf .venv site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage htmlcov
-	find posegraph tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ifneq ($(strip $(VENV)),)
 $(BIN)pip:

@@ -26,7 +26,7 @@ def bone_adjacency(bones: Bones, num_joints: int, *, self_loops: bool = False) -
     Returns:
         Matrix ``(num_joints, num_joints)``.
 
-    Example:
+    Examples:
         >>> from posegraph.adjacency import bone_adjacency
         >>> bone_adjacency([(0, 1)], 2, self_loops=True).tolist()
         [[1.0, 1.0], [1.0, 1.0]]
@@ -72,7 +72,7 @@ def normalize(adjacency: torch.Tensor, method: str = "symmetric") -> torch.Tenso
     Raises:
         ConfigError: Unknown method.
 
-    Example:
+    Examples:
         >>> from posegraph.adjacency import bone_adjacency, normalize
         >>> normalize(bone_adjacency([(0, 1)], 2, self_loops=True), "rows").tolist()
         [[0.5, 0.5], [0.5, 0.5]]
@@ -115,7 +115,7 @@ def coarsen_bones(bones: Bones, grouping: JointGrouping) -> tuple[tuple[int, int
     Returns:
         Pairs of coarse joint indices, each once with the smaller index first, sorted.
 
-    Example:
+    Examples:
         >>> from posegraph.adjacency import coarsen_bones
         >>> from posegraph.grouping import JointGrouping
         >>> coarsen_bones([(0, 1), (1, 2)], JointGrouping(((0, 1), (2,)), 3))

@@ -33,7 +33,7 @@ class ShapeError(PosegraphError, ValueError):
         actual: Shape that came.
         remedy: What to do about it.
 
-    Example:
+    Examples:
         >>> from posegraph.errors import ShapeError
         >>> print(ShapeError("poses", "(batch, frames, 22 joints, 3)", (4, 10, 32, 3), "Reduce them first."))
         poses: expected (batch, frames, 22 joints, 3), got (4, 10, 32, 3). Reduce them first.
@@ -57,7 +57,7 @@ class UnknownNameError(PosegraphError, LookupError):
         name: The name that came.
         known: The names that exist.
 
-    Example:
+    Examples:
         >>> from posegraph.errors import UnknownNameError
         >>> print(UnknownNameError("model", "msrgnc", ["msrgcn", "traj-gcn"]))
         unknown model 'msrgnc'. Did you mean 'msrgcn'? Known: msrgcn, traj-gcn.

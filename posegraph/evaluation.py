@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 
 from posegraph._checks import check_choice, check_positive
-from posegraph.data.cache import replace_file
+from posegraph._files import replace_file
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import Windows
 from posegraph.errors import ConfigError

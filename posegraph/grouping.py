@@ -29,7 +29,7 @@ class JointGrouping:
     Raises:
         SkeletonError: A group is empty or repeats a joint, an index is out of range, or a joint is left out.
 
-    Example:
+    Examples:
         >>> from posegraph.grouping import JointGrouping
         >>> legs = JointGrouping(groups=((0, 1), (1, 2)), num_joints=3)
         >>> legs.num_groups, legs.shared
@@ -81,7 +81,7 @@ class JointGrouping:
         Raises:
             UnknownNameError: A joint name is not in ``joint_names``.
 
-        Example:
+        Examples:
             >>> from posegraph.grouping import JointGrouping
             >>> JointGrouping.from_names(["hip", "knee", "foot"], {"leg": ["hip", "knee"], "foot": ["foot"]}).groups
             ((0, 1), (2,))
@@ -134,7 +134,7 @@ class JointGrouping:
     def over_axes(self, num_axes: int = 3) -> JointGrouping:
         """The same grouping for joint coordinates: node ``num_axes * joint + axis``, axes kept apart.
 
-        Example:
+        Examples:
             >>> from posegraph.grouping import JointGrouping
             >>> JointGrouping(((0, 1),), 2).over_axes(2).groups
             ((0, 2), (1, 3))
@@ -171,7 +171,7 @@ def automatic_groupings(parents: Sequence[int], num_levels: int) -> tuple[JointG
     Returns:
         ``num_levels`` groupings, finest first; each counts joints of the level before.
 
-    Example:
+    Examples:
         >>> from posegraph.grouping import automatic_groupings
         >>> [g.groups for g in automatic_groupings([-1, 0, 1, 2], 2)]
         [((0, 1), (2, 3)), ((0, 1),)]

@@ -27,7 +27,7 @@ def joint_distance_loss(prediction: torch.Tensor, target: torch.Tensor) -> torch
     Raises:
         ShapeError: The shapes differ.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.losses import joint_distance_loss
         >>> joint_distance_loss(torch.zeros(2, 35, 22, 3), torch.ones(2, 35, 22, 3) * 3**0.5)

@@ -30,7 +30,7 @@ __all__ = [
 def bone_edge_index(skeleton: Skeleton) -> torch.Tensor:
     """Both directions of every bone as ``edge_index`` ``(2, 2 * bones)``, sorted.
 
-    Example:
+    Examples:
         >>> from posegraph import skeletons
         >>> from posegraph.pyg import bone_edge_index
         >>> bone_edge_index(skeletons.get("h36m").reduced).shape
@@ -69,7 +69,7 @@ def skeleton_to_data(skeleton: Skeleton, poses: torch.Tensor | None = None) -> D
     Raises:
         ShapeError: The poses do not fit the skeleton.
 
-    Example:
+    Examples:
         >>> from posegraph import skeletons
         >>> from posegraph.pyg import skeleton_to_data
         >>> data = skeleton_to_data(skeletons.get("cmu"))
@@ -111,7 +111,7 @@ def skeleton_from_data(data: Data, *, name: str | None = None) -> Skeleton:
     Raises:
         SkeletonError: The graph is not a tree.
 
-    Example:
+    Examples:
         >>> from posegraph import skeletons
         >>> from posegraph.pyg import skeleton_from_data, skeleton_to_data
         >>> used = skeletons.get("cmu").reduced
@@ -158,7 +158,7 @@ def grouping_to_select(grouping: JointGrouping) -> SelectOutput:
     Returns:
         `SelectOutput` with ``node_index``, ``cluster_index`` and ``weight`` ``(memberships,)``.
 
-    Example:
+    Examples:
         >>> from posegraph import skeletons
         >>> from posegraph.pyg import grouping_to_select
         >>> (to_12,) = skeletons.get("h36m").scales(2)

@@ -16,7 +16,7 @@ class Recipe:
 
     The optimiser is Adam with its default betas. Epochs count from one.
 
-    Example:
+    Examples:
         >>> from posegraph.recipe import Recipe
         >>> recipe = Recipe(learning_rate=2e-4, decay=0.98, decay_every=2)
         >>> [round(recipe.learning_rate_at(epoch) / 2e-4, 4) for epoch in (1, 2, 3, 4)]

@@ -76,7 +76,7 @@ def register(
     Raises:
         ConfigError: The name is taken, or the settings are not a frozen dataclass.
 
-    Example:
+    Examples:
         >>> from dataclasses import dataclass
         >>> from posegraph import registry
         >>> from posegraph.models import ForecastModel
@@ -123,7 +123,7 @@ def names(pattern: str = "*") -> list[str]:
     Args:
         pattern: Shell-style pattern.
 
-    Example:
+    Examples:
         >>> from posegraph import registry
         >>> registry.names("msrgcn-?l")
         ['msrgcn-1l', 'msrgcn-2l', 'msrgcn-3l']
@@ -159,7 +159,7 @@ def config(name: str, **changes: Any) -> Any:
         UnknownNameError: There is no model, or no field, of this name.
         ConfigError: A value is not valid.
 
-    Example:
+    Examples:
         >>> from posegraph import registry
         >>> registry.config("traj-gcn", channels=64).channels
         64
@@ -199,7 +199,7 @@ def build(
         ConfigError: A value is not valid.
         CheckpointError: The weights do not fit.
 
-    Example:
+    Examples:
         >>> from posegraph import registry
         >>> model = registry.build("msrgcn", skeleton="cmu", channels=16)
         >>> model.skeleton.name, model.observed_frames, model.future_frames
@@ -212,6 +212,7 @@ def build(
         observed_frames=spec.observed_frames if observed_frames is None else observed_frames,
         future_frames=spec.future_frames if future_frames is None else future_frames,
     )
+    model.registry_name = name
     if weights is not None:
         _load_weights(model, Path(weights))
     return model

@@ -44,7 +44,7 @@ class Skeleton:
         SkeletonError: The fields contradict each other.
         UnknownNameError: A joint name is not in ``joint_names``.
 
-    Example:
+    Examples:
         >>> from posegraph.skeleton import Skeleton
         >>> arm = Skeleton("arm", ("shoulder", "elbow", "wrist"), (-1, 0, 1), constant=("shoulder",))
         >>> arm.used, arm.num_used, arm.bones
@@ -174,7 +174,7 @@ class Skeleton:
         Raises:
             ShapeError: The joint axis does not have ``num_joints`` entries.
 
-        Example:
+        Examples:
             >>> import torch
             >>> from posegraph import skeletons
             >>> skeletons.get("cmu").reduce(torch.zeros(4, 10, 38, 3)).shape
@@ -259,7 +259,7 @@ class Skeleton:
         Raises:
             SkeletonError: A level does not fit the one before.
 
-        Example:
+        Examples:
             >>> from posegraph import skeletons
             >>> from posegraph.grouping import JointGrouping
             >>> halves = JointGrouping((tuple(range(12)), tuple(range(12, 25))), 25)

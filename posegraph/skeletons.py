@@ -226,7 +226,7 @@ def get(skeleton: str | Skeleton) -> Skeleton:
     Raises:
         UnknownNameError: There is no built-in skeleton of this name.
 
-    Example:
+    Examples:
         >>> from posegraph import skeletons
         >>> cmu = skeletons.get("cmu")
         >>> cmu.num_joints, cmu.num_used, [level.num_groups for level in cmu.scales(4)]

@@ -26,7 +26,7 @@ def dct_matrix(num_frames: int, *, dtype: torch.dtype = torch.float32) -> torch.
     Returns:
         Matrix ``(num_frames, num_frames)``, one basis vector a row, slowest first.
 
-    Example:
+    Examples:
         >>> from posegraph.transforms import dct_matrix
         >>> c = dct_matrix(35)
         >>> bool((c @ c.T - c.new_ones(35).diag()).abs().max() < 1e-6)
@@ -49,7 +49,7 @@ def pad_last_pose(observed: torch.Tensor, future_frames: int) -> torch.Tensor:
     Returns:
         Poses ``(batch, observed_frames + future_frames, joints, 3)``.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.transforms import pad_last_pose
         >>> pad_last_pose(torch.zeros(2, 10, 22, 3), 25).shape
@@ -73,7 +73,7 @@ class MinMaxNormalizer(nn.Module):
 
     The extremes are buffers, so a checkpoint holds them. A new normaliser has -1 and 1, which changes nothing.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.transforms import MinMaxNormalizer
         >>> scale = MinMaxNormalizer()

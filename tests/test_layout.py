@@ -17,6 +17,7 @@ PACKAGE = ROOT / "posegraph"
 ORDER = (
     "errors",
     "_checks",
+    "_files",
     "grouping",
     "skeleton",
     "skeletons",
@@ -34,7 +35,7 @@ ORDER = (
     "metrics",
     "evaluation",
     "checkpoint",
-    "training",
+    "training.*",
     "forecast",
     "viz",
     "testing",
@@ -42,7 +43,7 @@ ORDER = (
     "__main__",
 )
 # Modules of these folders may import one another. A model stands alone: each file is one published system.
-SHARING = ("data.*", "layers.*")
+SHARING = ("data.*", "layers.*", "training.*")
 # Forbidden although the order would allow it.
 FORBIDDEN = {"layers.*": ("data.*",), "checkpoint": ("models.*",)}
 HEAVY = ("matplotlib", "tensorboard", "torch_geometric", "tqdm", "tyro")

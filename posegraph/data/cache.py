@@ -1,4 +1,4 @@
-"""The cache of parsed motion files, and how files are replaced as a whole.
+"""The cache of parsed motion files.
 
 Reading text is slow next to reading numbers, so the positions of each file are kept as one ``.npy`` file, named by a
 hash of the file's bytes and of everything else that they depend on. The cache may be deleted at any time.
@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-__all__ = ["cache_folder", "load_array", "replace_file", "store_array"]
+from posegraph._files import replace_file
+
+__all__ = ["cache_folder", "load_array", "store_array"]
 
 _VARIABLE = "POSEGRAPH_CACHE"
 
@@ -60,25 +59,3 @@ def store_array(key: str, array: np.ndarray) -> None:
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / f"{key}.npy", lambda file: np.save(file, array, allow_pickle=False))
-
-
-def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under a temporary name in its folder, then put it in place.
-
-    Readers see the old file or the new one, never a part; a failure leaves the old one and no litter.
-
-    Args:
-        path: File to create or replace.
-        write: Gets the open file.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with open(temporary, "xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut may leave the new name with no content
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

@@ -96,9 +96,8 @@ class MotionDataset:
     def describe(self) -> str:
         """One line: clips by split, and how many files are missing."""
         counts = ", ".join(f"{len(clips)} {split}" for split, clips in self.clips.items())
-        missing = (
-            f"; {len(self.missing)} of {len(self.found) + len(self.missing)} files missing" if self.missing else ""
-        )
+        files = len(self.found) + len(self.missing)
+        missing = f"; {len(self.missing)} of {files} files missing" if self.missing else ""
         return f"{self.name}: {counts} clips at {self.fps:g} frames a second{missing}"
 
     def select(self, split: str, actions: Sequence[str] | None = None) -> tuple[Clip, ...]:

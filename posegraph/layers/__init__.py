@@ -11,6 +11,7 @@ from posegraph.layers.norm import NodeBatchNorm
 from posegraph.layers.operators import OperatorFactory, OperatorKind, PerNodeLinear, SkeletonConv, operator_factory
 from posegraph.layers.pooling import JointPool, JointUnpool
 from posegraph.layers.resample import NodeResample
+from posegraph.layers.scales import ResampleKind, make_resampler, scale_operators
 
 __all__ = [
     "DCT",
@@ -25,9 +26,12 @@ __all__ = [
     "OperatorKind",
     "PerNodeLinear",
     "ResampleBlock",
+    "ResampleKind",
     "ResidualGraphBlock",
     "ResidualStage",
     "SkeletonConv",
     "make_activation",
+    "make_resampler",
     "operator_factory",
+    "scale_operators",
 ]

@@ -11,7 +11,6 @@ from posegraph._checks import check_choice, check_positive, check_probability
 from posegraph.layers.graph_conv import GraphConv
 from posegraph.layers.norm import NodeBatchNorm
 from posegraph.layers.operators import OperatorFactory
-from posegraph.layers.resample import NodeResample
 
 __all__ = ["GraphConvBlock", "ResampleBlock", "ResidualGraphBlock", "ResidualStage", "make_activation"]
 
@@ -26,7 +25,7 @@ def make_activation(name: str, negative_slope: float = 0.2) -> nn.Module:
     Raises:
         ConfigError: Unknown name.
 
-    Example:
+    Examples:
         >>> from posegraph.layers import make_activation
         >>> make_activation("leaky_relu")
         LeakyReLU(negative_slope=0.2)
@@ -70,7 +69,7 @@ class GraphConvBlock(nn.Module):
         ConfigError: A size, the dropout or the activation is not valid.
         ShapeError: The input has another shape, or a training batch has a single sample.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import GraphConvBlock, PerNodeLinear
         >>> x = torch.randn(8, 66, 35)
@@ -117,7 +116,7 @@ class ResidualGraphBlock(nn.Module):
         ConfigError: A size, the dropout or the activation is not valid.
         ShapeError: The input has another shape, or a training batch has a single sample.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import ResidualGraphBlock
         >>> ResidualGraphBlock(64, num_nodes=36)(torch.randn(8, 36, 64)).shape
@@ -177,7 +176,7 @@ class ResidualStage(nn.Module):
         ConfigError: A size, the dropout or the activation is not valid.
         ShapeError: The input has another shape, or a training batch has a single sample.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import ResidualStage
         >>> ResidualStage(64, num_nodes=36, num_blocks=3)(torch.randn(8, 36, 64)).shape
@@ -220,13 +219,12 @@ class ResidualStage(nn.Module):
 
 
 class ResampleBlock(nn.Module):
-    """`NodeResample`, batch norm, activation, dropout: the learned step between two scales of MSR-GCN.
+    """A map between two numbers of nodes, batch norm, activation, dropout: the step between scales of MSR-GCN.
 
     Args:
-        in_nodes: Nodes of the input scale.
-        out_nodes: Nodes of the output scale.
+        resample: The map, such as `NodeResample` or a fixed `JointPool`.
+        out_nodes: Nodes that it returns.
         channels: Channels of each node, on both sides.
-        resample: The map between the nodes in place of a new `NodeResample`, such as a fixed `JointPool`.
         dropout: As in `GraphConvBlock`.
         activation: As in `GraphConvBlock`.
         negative_slope: As in `GraphConvBlock`.
@@ -239,26 +237,25 @@ class ResampleBlock(nn.Module):
         ConfigError: A size, the dropout or the activation is not valid.
         ShapeError: The input has another shape, or a training batch has a single sample.
 
-    Example:
+    Examples:
         >>> import torch
-        >>> from posegraph.layers import ResampleBlock
-        >>> ResampleBlock(66, 36, channels=64)(torch.randn(8, 66, 64)).shape
+        >>> from posegraph.layers import NodeResample, ResampleBlock
+        >>> ResampleBlock(NodeResample(66, 36), out_nodes=36, channels=64)(torch.randn(8, 66, 64)).shape
         torch.Size([8, 36, 64])
     """
 
     def __init__(
         self,
-        in_nodes: int,
+        resample: nn.Module,
         out_nodes: int,
         channels: int,
         *,
-        resample: nn.Module | None = None,
         dropout: float = 0.1,
         activation: str = "leaky_relu",
         negative_slope: float = 0.2,
     ) -> None:
         super().__init__()
-        self.resample = NodeResample(in_nodes, out_nodes) if resample is None else resample
+        self.resample = resample
         self.tail = _Tail(out_nodes, channels, dropout, activation, negative_slope)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

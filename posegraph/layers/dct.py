@@ -30,7 +30,7 @@ class DCT(nn.Module):
         ConfigError: A size is not positive, or more coefficients than frames.
         ShapeError: The input has another length.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import DCT, InverseDCT
         >>> x = torch.randn(4, 66, 35)
@@ -71,7 +71,7 @@ class InverseDCT(nn.Module):
         ConfigError: A size is not positive, or more coefficients than frames.
         ShapeError: The input has another length.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import InverseDCT
         >>> InverseDCT(35, 20)(torch.zeros(4, 66, 20)).shape

@@ -36,7 +36,7 @@ class GraphConv(nn.Module):
         ConfigError: A size is not a positive integer.
         ShapeError: A matrix or the input has another shape.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import GraphConv
         >>> GraphConv(35, 256, num_nodes=66)(torch.zeros(8, 66, 35)).shape

@@ -28,7 +28,7 @@ class NodeBatchNorm(nn.Module):
         ConfigError: A size is not a positive integer.
         ShapeError: The input has another shape, or a training batch has a single sample.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import NodeBatchNorm
         >>> y = NodeBatchNorm(66, 4)(torch.randn(32, 66, 4))

@@ -40,7 +40,7 @@ class PerNodeLinear(nn.Module):
         ConfigError: A size is not a positive integer.
         ShapeError: The input has another shape.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import PerNodeLinear
         >>> PerNodeLinear(64, 128, num_nodes=36)(torch.zeros(8, 36, 64)).shape
@@ -81,7 +81,7 @@ class SkeletonConv(nn.Module):
         ConfigError: A size is not a positive integer.
         ShapeError: The input has another shape.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import SkeletonConv
         >>> from posegraph.pyg import node_edge_index
@@ -135,7 +135,7 @@ def operator_factory(kind: OperatorKind, bones: Iterable[tuple[int, int]], num_j
     Raises:
         ConfigError: Unknown kind.
 
-    Example:
+    Examples:
         >>> from posegraph.layers import operator_factory
         >>> operator_factory("learned", [(0, 1)], 2)(35, 64, 6)
         GraphConv(35, 64, num_nodes=6)

@@ -28,7 +28,7 @@ class JointPool(nn.Module):
     Raises:
         ShapeError: The input has another number of joints.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph import skeletons
         >>> from posegraph.layers import JointPool
@@ -69,7 +69,7 @@ class JointUnpool(nn.Module):
     Raises:
         ShapeError: The input has another number of groups.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.grouping import JointGrouping
         >>> from posegraph.layers import JointUnpool

@@ -30,7 +30,7 @@ class NodeResample(nn.Module):
         ConfigError: A size is not a positive integer.
         ShapeError: The input has another number of nodes.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.layers import NodeResample
         >>> NodeResample(66, 36)(torch.zeros(8, 66, 64)).shape

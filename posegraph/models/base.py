@@ -35,7 +35,7 @@ class ForecastModel(nn.Module):
         ConfigError: A number of frames is not positive.
         UnknownNameError: There is no built-in skeleton of this name.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.models import ZeroVelocity
         >>> model = ZeroVelocity(skeleton="cmu", future_frames=5)
@@ -61,6 +61,7 @@ class ForecastModel(nn.Module):
         self.observed_frames = observed_frames
         self.future_frames = future_frames
         self.groupings: tuple[JointGrouping, ...] = ()
+        self.registry_name: str | None = None
 
     @property
     def total_frames(self) -> int:

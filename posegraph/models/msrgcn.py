@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import nn
 
 from posegraph._checks import check_choice, check_positive, check_probability
-from posegraph.adjacency import coarsen_bones
-from posegraph.grouping import JointGrouping
 from posegraph.layers import (
     GraphConvBlock,
-    JointPool,
-    JointUnpool,
-    OperatorFactory,
     OperatorKind,
     ResampleBlock,
+    ResampleKind,
     ResidualStage,
-    operator_factory,
+    make_resampler,
+    scale_operators,
 )
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
@@ -28,12 +25,10 @@ from posegraph.registry import register
 from posegraph.skeleton import Skeleton
 from posegraph.transforms import MinMaxNormalizer, from_nodes, pad_last_pose, to_nodes
 
-__all__ = ["MSRGCN", "MSRGCN_RECIPE", "MSRGCNConfig", "ResampleKind", "scale_operators", "scale_resampler"]
+__all__ = ["MSRGCN", "MSRGCNConfig"]
 
-ResampleKind = Literal["learned", "grouping"]
-
-MSRGCN_RECIPE = Recipe(learning_rate=2e-4, decay=0.98, decay_every=2, batch_size=16, epochs=100)
-"""The authors' training settings. They trained until stopped by hand; their best runs end at epochs 19 to 142."""
+# The authors trained until stopped by hand; the runs that they report end at epochs 19 to 142.
+_RECIPE = Recipe(learning_rate=2e-4, decay=0.98, decay_every=2, batch_size=16, epochs=100)
 
 
 @dataclass(frozen=True)
@@ -73,14 +68,14 @@ class MSRGCNConfig:
 @register(
     "msrgcn-1l",
     config=MSRGCNConfig(num_scales=1),
-    recipe=MSRGCN_RECIPE,
+    recipe=_RECIPE,
     summary="MSR-GCN with a single scale (the paper's 1L ablation).",
 )
-@register("msrgcn-2l", config=MSRGCNConfig(num_scales=2), recipe=MSRGCN_RECIPE, summary="MSR-GCN with two scales.")
-@register("msrgcn-3l", config=MSRGCNConfig(num_scales=3), recipe=MSRGCN_RECIPE, summary="MSR-GCN with three scales.")
+@register("msrgcn-2l", config=MSRGCNConfig(num_scales=2), recipe=_RECIPE, summary="MSR-GCN with two scales.")
+@register("msrgcn-3l", config=MSRGCNConfig(num_scales=3), recipe=_RECIPE, summary="MSR-GCN with three scales.")
 @register(
     "msrgcn",
-    recipe=MSRGCN_RECIPE,
+    recipe=_RECIPE,
     summary="MSR-GCN (ICCV 2021) as its text describes it: multi-scale residual graph convolutions on padded poses.",
 )
 class MSRGCN(ForecastModel):
@@ -113,7 +108,7 @@ class MSRGCN(ForecastModel):
         SkeletonError: The grouping has too few levels.
         ShapeError: The input has another shape, or a training batch has a single sample.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.models import MSRGCN, MSRGCNConfig
         >>> model = MSRGCN(MSRGCNConfig(channels=16), skeleton="cmu").eval()
@@ -162,12 +157,10 @@ class MSRGCN(ForecastModel):
             )
 
         def resample(fine: int, *, down: bool) -> ResampleBlock:
-            source, target = (fine, fine + 1) if down else (fine + 1, fine)
             return ResampleBlock(
-                nodes[source],
-                nodes[target],
+                make_resampler(config.resample, self.groupings[fine], down=down),
+                nodes[fine + 1 if down else fine],
                 width,
-                resample=scale_resampler(config.resample, self.groupings[fine], down=down),
                 dropout=config.dropout,
                 negative_slope=config.negative_slope,
             )
@@ -209,23 +202,3 @@ class MSRGCN(ForecastModel):
         """Set the normalisation range to the extremes of the training positions."""
         if self.config.normalize:
             self.normalizer.fit(windows)
-
-
-def scale_operators(
-    kind: OperatorKind, skeleton: Skeleton, groupings: tuple[JointGrouping, ...]
-) -> list[OperatorFactory]:
-    """The factory of a graph operator for each scale, finest first; coarser bones follow from the grouping."""
-    bones, joints = skeleton.reduced.bones, skeleton.num_used
-    factories = [operator_factory(kind, bones, joints)]
-    for level in groupings:
-        bones, joints = coarsen_bones(bones, level), level.num_groups
-        factories.append(operator_factory(kind, bones, joints))
-    return factories
-
-
-def scale_resampler(kind: ResampleKind, grouping: JointGrouping, *, down: bool) -> nn.Module | None:
-    """The fixed map of a grouping over joint coordinates, or None for a learned one."""
-    if kind == "learned":
-        return None
-    coordinates = grouping.over_axes()
-    return JointPool(coordinates) if down else JointUnpool(coordinates)

@@ -68,7 +68,7 @@ class TrajGCN(ForecastModel):
         ConfigError: A setting is not valid, such as more coefficients than frames.
         ShapeError: The input has another shape, or a training batch has a single sample.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.models import TrajGCN, TrajGCNConfig
         >>> model = TrajGCN(TrajGCNConfig(num_coefficients=15, channels=32, num_blocks=2), future_frames=10).eval()
@@ -87,9 +87,7 @@ class TrajGCN(ForecastModel):
         observed_frames: int = 10,
         future_frames: int = 25,
     ) -> None:
-        super().__init__(
-            config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames
-        )
+        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
         config = self.config
         num_nodes = 3 * self.num_joints
         operator = operator_factory(config.operator, self.skeleton.reduced.bones, self.num_joints)

@@ -30,7 +30,7 @@ class ZeroVelocity(ForecastModel):
         - Input: ``(batch, observed_frames, joints, 3)``
         - Output: a tuple of one tensor ``(batch, observed_frames + future_frames, joints, 3)``
 
-    Example:
+    Examples:
         >>> import torch
         >>> from posegraph.models import ZeroVelocity
         >>> observed = torch.randn(1, 10, 22, 3)

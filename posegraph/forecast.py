@@ -1,0 +1,254 @@
+"""Forecasts of full poses: what an application calls once it has a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+
+from posegraph._checks import check_poses
+from posegraph.data.cache import replace_file
+from posegraph.data.clip import Clip
+from posegraph.errors import ConfigError, DataError, ShapeError
+from posegraph.metrics import mpjpe_at
+from posegraph.models.base import ForecastModel
+from posegraph.skeleton import Skeleton
+
+__all__ = ["ForecastResult", "Forecaster", "forecast_clip"]
+
+
+class Forecaster:
+    """Forecasts full poses with a model that works on the used joints.
+
+    A call takes the last ``observed_frames`` poses, selects the used joints, runs the model, and restores all joints:
+    copies from their source, constant joints from the last observed pose. The model runs in evaluation mode without
+    gradients; every one of its modules gets its mode back, so a model may be used while it is being trained.
+
+    Args:
+        model: Model to forecast with.
+        device: Device to run on; the model is moved there. By default the model's own.
+
+    Example:
+        >>> import numpy as np
+        >>> from posegraph import registry
+        >>> from posegraph.forecast import Forecaster
+        >>> forecaster = Forecaster(registry.build("zero-velocity", skeleton="cmu"))
+        >>> forecaster(np.zeros((40, 38, 3))).shape
+        (25, 38, 3)
+    """
+
+    def __init__(self, model: ForecastModel, *, device: torch.device | str | None = None) -> None:
+        self.model = model if device is None else model.to(device)
+
+    @overload
+    def __call__(self, poses: torch.Tensor) -> torch.Tensor: ...
+    @overload
+    def __call__(self, poses: np.ndarray) -> np.ndarray: ...
+    def __call__(self, poses: torch.Tensor | np.ndarray) -> torch.Tensor | np.ndarray:
+        """Forecast the poses that follow.
+
+        Args:
+            poses: The latest poses, all joints of the model's skeleton in mm, oldest first: ``(frames, joints, 3)`` or
+                ``(batch, frames, joints, 3)`` with at least ``observed_frames`` frames.
+
+        Returns:
+            Poses ``(future_frames, joints, 3)``, or with the batch axis in front; of the array type, number type and
+            device of ``poses``.
+
+        Raises:
+            ShapeError: There are too few frames, or the joints are not those of the skeleton.
+            DataError: One of the observed positions is not finite.
+        """
+        if isinstance(poses, np.ndarray):
+            # A copy, since torch refuses negative strides and warns of read-only memory.
+            return self._forecast(torch.from_numpy(np.array(poses, order="C"))).numpy()
+        return self._forecast(poses.detach())
+
+    def _forecast(self, poses: torch.Tensor) -> torch.Tensor:
+        skeleton, needed = self.model.skeleton, self.model.observed_frames
+        batched = poses.ndim == 4
+        check_poses(
+            "poses",
+            poses,
+            frames=None,
+            joints=skeleton.num_joints,
+            batch=batched,
+            remedy=f"Give all joints of skeleton {skeleton.name!r}, unused ones too, with or without a batch axis.",
+        )
+        if poses.shape[-3] < needed:
+            axes = f"at least {needed} frames, {skeleton.num_joints} joints, 3"
+            raise ShapeError(
+                "poses",
+                f"(batch, {axes})" if batched else f"({axes})",
+                tuple(poses.shape),
+                f"The model sees {needed} frames: wait for more, or build it with fewer observed_frames.",
+            )
+        window = poses if batched else poses.unsqueeze(0)
+        window = window[:, -needed:]
+        observed = skeleton.reduce(window)
+        _check_finite(observed, skeleton)
+        like = _example_of(self.model)
+        with _evaluating(self.model), torch.inference_mode():
+            used = self.model.predict(observed.to(like.device, like.dtype))
+        # Outside of inference mode, so that the caller gets an ordinary tensor, free to be changed in place.
+        full = skeleton.expand(used.to(poses.device, poses.dtype), template=window[:, -1:])
+        return full if batched else full[0]
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastResult:
+    """A forecast within a clip, with what was seen and what came.
+
+    Args:
+        observed: Poses that the model saw, ``(observed_frames, joints, 3)`` in mm, all joints.
+        forecast: Poses that it forecast, ``(future_frames, joints, 3)``.
+        truth: Poses that came, of the same shape; ``None`` if the clip ends before the last of them.
+        skeleton: What the joints are.
+        fps: Frames a second.
+        start: Frame of the clip that is the first observed one.
+    """
+
+    observed: torch.Tensor
+    forecast: torch.Tensor
+    truth: torch.Tensor | None
+    skeleton: Skeleton
+    fps: float
+    start: int
+
+    @property
+    def mpjpe_mm(self) -> tuple[float, ...]:
+        """MPJPE at each forecast frame of this one window, over all joints, in mm.
+
+        Raises:
+            DataError: There is no truth to compare with.
+        """
+        if self.truth is None:
+            raise DataError(
+                f"mpjpe_mm: expected true poses for all {len(self.forecast)} forecast frames, got none, because the "
+                f"clip ends too soon after frame {self.start}. Choose an earlier start."
+            )
+        return tuple(mpjpe_at(self.forecast.unsqueeze(0), self.truth.unsqueeze(0)).tolist())
+
+    def save(self, path: str | Path) -> Path:
+        """Write an ``.npz`` file that `numpy.load` reads without pickle, as a whole or not at all.
+
+        It holds ``observed``, ``forecast``, ``truth`` (left out if there is none), ``joint_names``, ``parents``,
+        ``fps`` and ``start``.
+
+        Args:
+            path: File to create or replace; missing folders are made.
+
+        Returns:
+            The path.
+
+        Raises:
+            ConfigError: The name does not end in ``.npz``.
+        """
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ConfigError(f"path: expected a file name that ends in .npz, got {path.name!r}. Rename it.")
+        arrays: dict[str, Any] = {
+            "observed": self.observed.cpu().numpy(),
+            "forecast": self.forecast.cpu().numpy(),
+            **({} if self.truth is None else {"truth": self.truth.cpu().numpy()}),
+            "joint_names": np.array(self.skeleton.joint_names),
+            "parents": np.array(self.skeleton.parents),
+            "fps": np.array(self.fps),
+            "start": np.array(self.start),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, lambda file: np.savez_compressed(file, **arrays))
+        return path
+
+
+def forecast_clip(
+    model: ForecastModel, clip: Clip, start: int = 0, *, device: torch.device | str | None = None
+) -> ForecastResult:
+    """Forecast from one place in a clip.
+
+    Args:
+        model: Model to forecast with; it runs as in `Forecaster`.
+        clip: Clip of the model's skeleton.
+        start: Frame of the clip that is the first observed one.
+        device: Device to run on; the model is moved there. By default the model's own.
+
+    Returns:
+        Observed, forecast and true poses of all joints.
+
+    Raises:
+        ConfigError: Model and clip have different skeletons, or ``start`` leaves too few frames to observe.
+        DataError: One of the observed positions is not finite.
+
+    Example:
+        >>> from posegraph import data, registry
+        >>> from posegraph.forecast import forecast_clip
+        >>> walking = data.load("cmu", "samples", split="test", actions=["walking"]).clips["test"][0]
+        >>> result = forecast_clip(registry.build("zero-velocity", skeleton="cmu"), walking, start=40)
+        >>> result.forecast.shape, len(result.mpjpe_mm)
+        (torch.Size([25, 38, 3]), 25)
+    """
+    ours, theirs = model.skeleton, clip.skeleton
+    if (ours.joint_names, ours.used, dict(ours.duplicates)) != (
+        theirs.joint_names,
+        theirs.used,
+        dict(theirs.duplicates),
+    ):
+        raise ConfigError(
+            f"{clip.label}: expected poses of the model's skeleton {ours.name!r} ({ours.num_joints} joints, "
+            f"{ours.num_used} used), got {theirs.name!r} ({theirs.num_joints} joints, {theirs.num_used} used). "
+            "Build the model for the clip's skeleton."
+        )
+    seen, wanted, frames = model.observed_frames, model.future_frames, clip.num_frames
+    if not 0 <= start <= frames - seen:
+        works = f"choose start in 0..{frames - seen}" if frames >= seen else "no start works, the clip is too short"
+        if frames >= seen + wanted:
+            works += f", or in 0..{frames - seen - wanted} to have true poses for every forecast frame"
+        raise ConfigError(
+            f"start: expected a frame of {clip.label}, which has {frames} frames, got {start}. The model sees {seen} "
+            f"frames: {works}."
+        )
+    observed, following = clip.poses[start : start + seen], clip.poses[start + seen : start + seen + wanted]
+    return ForecastResult(
+        observed=observed,
+        forecast=Forecaster(model, device=device)(observed),
+        truth=following if len(following) == wanted else None,
+        skeleton=clip.skeleton,
+        fps=clip.fps,
+        start=start,
+    )
+
+
+@contextmanager
+def _evaluating(model: ForecastModel) -> Iterator[None]:
+    """Evaluation mode inside, each module's own mode again outside."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _example_of(model: ForecastModel) -> torch.Tensor:
+    """A tensor with the device and number type of the model's; float32 on the CPU if it has none."""
+    tensors = (tensor for tensor in (*model.parameters(), *model.buffers()) if tensor.is_floating_point())
+    return next(tensors, torch.empty(0, dtype=torch.float32))
+
+
+def _check_finite(observed: torch.Tensor, skeleton: Skeleton) -> None:
+    """Require finite positions of the used joints, ``(batch, frames, num_used, 3)``."""
+    bad = ~observed.isfinite().all(dim=-1)
+    if bad.any():
+        joints = [
+            skeleton.joint_names[skeleton.used[j]] for j in bad.any(dim=0).any(dim=0).nonzero().flatten().tolist()
+        ]
+        raise DataError(
+            f"poses: expected finite positions in the last {observed.shape[1]} frames, got NaN or infinity in "
+            f"{int(bad.sum())} of them (joints {', '.join(joints)}). Fill gaps first, for example by interpolation."
+        )

@@ -1,0 +1,95 @@
+"""The complete state of a training run in one file, so that an interrupted run continues as if it had not been."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from posegraph._files import replace_file
+from posegraph.errors import CheckpointError
+
+__all__ = ["Progress", "restore", "store"]
+
+
+@dataclass
+class Progress:
+    """How far a run has come."""
+
+    epoch: int = 1
+    """Epoch under way, from one."""
+    step: int = 0
+    """Steps of it that are done."""
+    loss_sum: float = 0.0
+    """Sum of this process's losses over these steps, weighted by windows."""
+    windows: int = 0
+    """Windows in that sum."""
+    best_epoch: int = 0
+    """Epoch of the best checkpoint; 0 if there is none."""
+    best_mm: float | None = None
+    """Validation error of the best checkpoint."""
+    seconds: float = 0.0
+    """Time spent so far."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """What must be the same when the run continues."""
+
+
+def store(
+    file: Path,
+    progress: Progress,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+) -> None:
+    """Write the state of a run, replacing the file as a whole.
+
+    Weights, optimiser moments and the states of the random generators are tensors of one safetensors file; the rest
+    is JSON in its header.
+    """
+    tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    header = {"progress": json.dumps(asdict(progress)), "scaler": json.dumps(scaler.state_dict())}
+    data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata=header)
+    replace_file(file, lambda target: target.write(data))
+
+
+def restore(
+    file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+) -> Progress:
+    """Read what `store` wrote into model, optimiser, scaler and the random generators.
+
+    Raises:
+        CheckpointError: The file is damaged or of another model.
+    """
+    try:
+        with safe_open(file, framework="pt") as content:
+            header = content.metadata()
+            progress = Progress(**json.loads(header["progress"]))
+            tensors = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118 - no iterator
+        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".")
+                moments.setdefault(int(index), {})[name] = value
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        scaler.load_state_dict(json.loads(header["scaler"]))
+        torch.set_rng_state(tensors["random.cpu"])
+        if torch.cuda.is_available() and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{file}: expected the state of a training run of this model, but it cannot be read: {error}. "
+            "Start anew in another folder."
+        ) from error
+    return progress

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import os
+import tempfile
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep parsed motion files out of the user's cache, in doctests as well."""
+    folder = tempfile.TemporaryDirectory(prefix="posegraph-tests-")
+    config.add_cleanup(folder.cleanup)
+    os.environ["POSEGRAPH_CACHE"] = folder.name

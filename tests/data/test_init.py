@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from posegraph import data
+from posegraph.errors import DataError, UnknownNameError
+from tests.data.motion import random_angles, write_angles
+
+
+def test_the_bundled_clips_are_15_files_of_the_benchmark():
+    cmu = data.load("cmu", "samples")
+    assert cmu.found == (
+        *(f"train/basketball/basketball_{k}.txt.gz" for k in (4, 5)),
+        *(f"train/running/running_{k}.txt.gz" for k in range(1, 6)),
+        *(f"train/walking/walking_{k}.txt.gz" for k in range(1, 6)),
+        *(f"test/{action}/{action}_1.txt.gz" for action in ("basketball", "running", "walking")),
+    )
+    assert len(cmu.missing) == 33
+
+
+def test_the_bundled_clips_carry_their_terms():
+    text = (data.samples() / "README.md").read_text()
+    for words in ("mocap.cs.cmu.edu", "NSF EIA-0196217", "free for all uses", "not be resold"):
+        assert words in " ".join(text.replace("\n", " ").split())
+
+
+def test_any_folder_of_a_benchmark_can_be_loaded(tmp_path):
+    write_angles(tmp_path / "S5/walking_1.txt", random_angles(6, 32))
+    h36m = data.load("h36m", tmp_path, split="test", frame_step=3)
+    assert (h36m.name, h36m.found, h36m.clips["test"][0].num_frames) == ("h36m", ("S5/walking_1.txt",), 2)
+
+
+def test_one_split_or_several():
+    assert data.load("cmu", "samples", split="test", actions=["walking"]).splits == ("test",)
+    assert data.load("cmu", "samples", split=["test", "train"], actions=["walking"]).splits == ("train", "test")
+
+
+def test_unknown_names_are_answered_with_the_list():
+    with pytest.raises(UnknownNameError, match=r"unknown data set 'h3\.6m'. Did you mean 'h36m'\? Known: cmu, h36m\."):
+        data.load("h3.6m", "samples")
+    with pytest.raises(UnknownNameError, match="unknown split 'valid'. Known: train, test"):
+        data.load("cmu", "samples", split="valid")
+    with pytest.raises(UnknownNameError, match="unknown action 'walk'. Did you mean 'walking'"):
+        data.load("cmu", "samples", actions=["walk"])
+
+
+def test_the_bundled_clips_are_no_human36m():
+    with pytest.raises(DataError, match=r"expected files of the h36m benchmark such as S1/walking_1\.txt, got none of 210"):
+        data.load("h36m", "samples")
+
+
+def test_readers_are_imported_when_they_are_needed():
+    code = "import sys, posegraph.data; print([m for m in sys.modules if m in ('posegraph.data.cmu', 'posegraph.data.h36m')])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert data.names() == ["cmu", "h36m"]

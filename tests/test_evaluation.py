@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from posegraph import data, skeletons
+from posegraph.data import MotionDataset
+from posegraph.errors import ConfigError, DataError, UnknownNameError
+from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
+from posegraph.models.base import ForecastModel
+from posegraph.skeleton import Skeleton
+from posegraph.transforms import pad_last_pose
+from tests.data.motion import ARM, numbered_clip
+
+# Published test protocol, bundled clips, last observed pose repeated: mm at frames 1, 3, 7, 9, 13, 24.
+ZERO_VELOCITY = {
+    ("basketball", "all", "mpjpe_at"): (22.3593, 42.4109, 78.4577, 94.2671, 121.0253, 162.4251),
+    ("basketball", "all", "mpjpe_up_to"): (17.2199, 27.3609, 46.3588, 55.1695, 71.2656, 104.7749),
+    ("basketball", "8", "mpjpe_at"): (26.4755, 49.2418, 92.8899, 112.8053, 148.4603, 199.5490),
+    ("basketball", "8", "mpjpe_up_to"): (20.4313, 32.2228, 54.6339, 65.2350, 85.3779, 129.5273),
+    ("walking", "all", "mpjpe_at"): (18.8754, 36.5831, 69.8942, 85.2759, 113.1837, 165.1721),
+    ("walking", "all", "mpjpe_up_to"): (14.4286, 23.3101, 40.4727, 48.6749, 64.2047, 99.6975),
+    ("walking", "8", "mpjpe_at"): (20.7266, 39.1915, 73.0494, 88.0705, 113.8583, 154.8916),
+    ("walking", "8", "mpjpe_up_to"): (16.0305, 25.3823, 43.0706, 51.3223, 66.4293, 99.2449),
+    ("running", "all", "mpjpe_at"): (32.413, 61.892, 113.802, 135.753, 171.363, 210.118),
+}
+
+
+class LastPose(ForecastModel):
+    """Repeats the last pose, moved along x by a weight; notes the mode and the batch sizes that it sees."""
+
+    def __init__(self, step: float = 0.0, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.step = nn.Parameter(torch.tensor([step, 0.0, 0.0]))
+        self.frozen = nn.Identity().eval()
+        self.seen: list[tuple[int, bool, bool]] = []
+
+    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        self.check_observed(observed)
+        self.seen.append((len(observed), self.training, torch.is_inference_mode_enabled()))
+        return (pad_last_pose(observed, self.future_frames) + self.step,)
+
+
+@pytest.fixture(scope="module")
+def cmu() -> MotionDataset:
+    return data.load("cmu", "samples", split="test")
+
+
+def arms(actions: tuple[str, ...] = ()) -> MotionDataset:
+    """Joints of frame f at (f, f, f), so that zero velocity is wrong by sqrt(3) a frame."""
+    clips = [numbered_clip(6, "a"), numbered_clip(5, "b"), numbered_clip(4, "c", action="bow")]
+    return MotionDataset("arms", ARM, {"test": clips}, actions=actions)
+
+
+def arm_model(step: float = 0.0) -> LastPose:
+    return LastPose(step, skeleton=ARM, observed_frames=2, future_frames=2)
+
+
+@pytest.mark.parametrize(("rule", "metric"), [(r, m) for r in ("all", "8") for m in ("mpjpe_at", "mpjpe_up_to")])
+def test_zero_velocity_gives_the_known_errors_on_real_clips(cmu, rule, metric):
+    result = evaluate(LastPose(skeleton="cmu"), cmu, Protocol("cmu", windows=rule, metric=metric))
+    for (action, *case), expected in ZERO_VELOCITY.items():
+        if case == [rule, metric]:
+            assert result.actions[action].mpjpe_mm == pytest.approx(expected, abs=1e-3)
+    windows = {"all": (255, 48, 146), "8": (8, 8, 8)}[rule]
+    assert tuple(action.windows for action in result.actions.values()) == windows
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 128])
+def test_every_window_counts_once_whatever_the_batch(batch_size):
+    """Zero velocity plus a step along x, by hand: windows of one action differ, and so do batches."""
+    result = evaluate(arm_model(2.0), arms(), batch_size=batch_size)
+    assert result.protocol.frames == (1,)
+    moving = math.dist((2, 2, 2), (2, 0, 0))
+    assert result.actions["wave"].windows == 5
+    assert result.actions["wave"].mpjpe_mm == pytest.approx([moving * 2 / 3])  # one of three joints is constant
+    uneven = MotionDataset("arms", ARM, {"test": [numbered_clip(6, "a"), _still(4)]})
+    expected = (3 * math.dist((2, 2, 2), (2, 0, 0)) + 2.0) / 4 * 2 / 3
+    assert evaluate(arm_model(2.0), uneven, batch_size=batch_size).mpjpe_mm == pytest.approx([expected])
+
+
+def _still(frames: int):
+    clip = numbered_clip(frames, "still")
+    clip.poses.zero_()
+    return clip
+
+
+def test_full_joints_follow_the_copies_and_keep_the_constant_ones():
+    skeleton = Skeleton("s", ("root", "hand", "glove"), (-1, 0, 1), constant=("root",), duplicates={"glove": "hand"})
+    poses = torch.zeros(4, 3, 3)
+    poses[2:, 1:, 0] = 3.0
+    clips = {"test": [data.Clip(poses, skeleton, 25.0, "wave", "a")]}
+    model = LastPose(skeleton=skeleton, observed_frames=2, future_frames=2)
+    full, used = (
+        evaluate(model, MotionDataset("s", skeleton, clips), Protocol("s", joints=joints, observed_frames=2, future_frames=2))
+        for joints in ("full", "used")
+    )
+    assert full.mpjpe_mm == pytest.approx([2.0])
+    assert used.mpjpe_mm == pytest.approx([3.0])
+
+
+def test_frames_and_means():
+    protocol = Protocol("arms", frames=(0, 1), observed_frames=2, future_frames=2, joints="used")
+    result = evaluate(arm_model(), arms(), protocol)
+    root3 = math.sqrt(3)
+    assert result.actions["bow"] == ActionResult(1, pytest.approx((root3, 2 * root3)))
+    assert result.mpjpe_mm == pytest.approx((root3, 2 * root3))
+    assert result.mean_mm == pytest.approx(1.5 * root3)
+
+
+def test_the_mean_weighs_actions_not_windows():
+    clips = [numbered_clip(9, "a"), numbered_clip(4, "b", action="rest")]
+    clips[1].poses.zero_()
+    result = evaluate(arm_model(), MotionDataset("arms", ARM, {"test": clips}))
+    assert result.mpjpe_mm == pytest.approx([result.actions["wave"].mpjpe_mm[0] / 2])
+
+
+def test_actions_without_clips_are_listed_and_left_out():
+    result = evaluate(arm_model(), arms(("bow", "jump", "wave")))
+    assert (list(result.actions), result.missing) == (["bow", "wave"], ("jump",))
+    assert result.protocol.actions == ("bow", "jump", "wave")
+    assert result.to_json()["mean"]["actions"] == ["bow", "wave"]
+    assert result.table().splitlines()[-1] == "no clips, left out of the mean: jump"
+    with pytest.raises(DataError, match="got none of actions jump"):
+        evaluate(arm_model(), arms(("bow", "jump")), Protocol("arms", observed_frames=2, future_frames=2, actions=("jump",)))
+
+
+def test_modes_come_back_and_no_gradient_is_kept():
+    model = arm_model().train()
+    model.frozen.eval()
+    evaluate(model, arms(), batch_size=4)
+    assert model.seen == [(4, False, True), (1, False, True), (1, False, True)]
+    assert (model.training, model.frozen.training) == (True, False)
+
+
+def test_modes_come_back_after_an_error():
+    model = arm_model().train()
+    model.future_frames = 3
+    with pytest.raises(ValueError, match="expected"):
+        evaluate(model, arms(), Protocol("arms", observed_frames=2, future_frames=3, split="test", frames=(0,)), progress=_fail)
+    assert model.training
+
+
+def _fail(*_):
+    raise ValueError("an error that was expected")
+
+
+def test_progress_counts_windows():
+    seen = []
+    evaluate(arm_model(), arms(), batch_size=3, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(3, 6), (5, 6), (6, 6)]
+
+
+def test_the_model_moves_to_the_device():
+    device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    model = arm_model()
+    assert evaluate(model, arms(), device=device).mpjpe_mm == pytest.approx(evaluate(arm_model(), arms()).mpjpe_mm)
+    assert model.step.device == device
+
+
+def test_a_model_without_tensors_runs_on_the_cpu():
+    model = arm_model()
+    del model.step
+    model.step = 0.0
+    assert evaluate(model, arms()).mpjpe_mm == pytest.approx(evaluate(arm_model(), arms()).mpjpe_mm)
+
+
+def test_json_has_protocol_actions_and_mean(tmp_path):
+    result = evaluate(arm_model(), arms())
+    result.save(tmp_path / "result.json")
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert written == result.to_json()
+    error = pytest.approx([2 * math.sqrt(3) * 2 / 3])
+    assert written == {
+        "protocol": {
+            "dataset": "arms",
+            "split": "test",
+            "windows": "all",
+            "joints": "full",
+            "metric": "mpjpe_at",
+            "frames": [1],
+            "observed_frames": 2,
+            "future_frames": 2,
+            "label_fps": 60.0,
+            "actions": ["wave", "bow"],
+        },
+        "actions": {
+            "wave": {"windows": 5, "frames": [1], "mpjpe_mm": error},
+            "bow": {"windows": 1, "frames": [1], "mpjpe_mm": error},
+        },
+        "mean": {"actions": ["wave", "bow"], "frames": [1], "mpjpe_mm": error, "mean_mm": error.expected[0]}
+        | {"mean_mm": pytest.approx(error.expected[0])},
+    }
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_table_shows_the_protocol_and_both_labels():
+    protocol = Protocol("arms", frames=(0, 24), label_fps=25.0)
+    actions = {"wave": ActionResult(146, (1.234, 100.0)), "bow": ActionResult(8, (2.0, 50.0))}
+    assert Result(protocol, actions).table().splitlines() == [
+        "arms test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all",
+        "action     windows  frame 0  frame 24   mean",
+        "                      40 ms   1000 ms",
+        "wave           146     1.23    100.00  50.62",
+        "bow              8     2.00     50.00  26.00",
+        "mean of 2              1.62     75.00  38.31",
+    ]
+
+
+def test_table_leaves_out_milliseconds_that_nobody_named():
+    assert "ms" not in Result(Protocol("arms"), {"wave": ActionResult(1, (1.0,) * 6)}).table()
+
+
+def test_protocol_describes_itself():
+    protocol = Protocol("cmu", "val", "8", "used", "mpjpe_up_to", observed_frames=50, actions=("walking", "running"))
+    assert protocol.describe() == (
+        "cmu val, windows: 8, 50 -> 25 frames, mpjpe_up_to, used joints, actions: walking, running"
+    )
+
+
+@pytest.mark.parametrize(("future", "frames"), [(25, (1, 3, 7, 9, 13, 24)), (10, (1, 3, 7, 9)), (1, (0,))])
+def test_default_frames_are_the_published_ones_that_exist(future, frames):
+    assert Protocol("cmu", future_frames=future).frames == frames
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"joints": "all"}, "joints: expected one of 'full', 'used'; got 'all'"),
+        ({"metric": "mse"}, "metric: expected one of 'mpjpe_at', 'mpjpe_up_to'; got 'mse'"),
+        ({"frames": (1, 25)}, r"frames: expected forecast frames in 0\.\.24, got \(1, 25\)\. Frame 0 is the first"),
+        ({"frames": (-1,)}, r"frames: expected forecast frames in 0\.\.24, got \(-1,\)"),
+        ({"observed_frames": 0}, "observed_frames: expected an integer of at least 1, got 0"),
+        ({"future_frames": 2.5}, "future_frames: expected an integer of at least 1, got 2.5"),
+        ({"label_fps": 0.0}, "label_fps: expected frames a second above 0, got 0.0"),
+    ],
+)
+def test_protocol_refuses_what_cannot_work(fields, message):
+    with pytest.raises(ConfigError, match=message):
+        Protocol("cmu", **fields)
+
+
+def test_model_data_set_and_protocol_must_fit(cmu):
+    model = LastPose(skeleton="cmu")
+    with pytest.raises(ConfigError, match="protocol: expected data set 'h36m', got 'cmu'. Load the one that is named"):
+        evaluate(model, cmu, Protocol("h36m"))
+    with pytest.raises(
+        ConfigError, match="expected a model of 10 observed and 10 future frames, got one of 10 and 25. Set the protocol's"
+    ):
+        evaluate(model, cmu, Protocol("cmu", future_frames=10))
+    with pytest.raises(
+        ConfigError, match=r"skeleton: expected a model of 'cmu' \(38 joints, 25 used\) .* got one of 'h36m' \(32 joints, 22"
+    ):
+        evaluate(LastPose(skeleton="h36m"), cmu)
+
+
+def test_other_groupings_of_the_same_joints_fit(cmu):
+    skeleton = skeletons.get("cmu").with_groupings("none", [])
+    protocol = Protocol("cmu", windows="8", actions=("running",))
+    assert list(evaluate(LastPose(skeleton=skeleton), cmu, protocol).actions) == ["running"]
+
+
+def test_unknown_names_are_answered_with_the_list(cmu):
+    model = LastPose(skeleton="cmu")
+    with pytest.raises(UnknownNameError, match="unknown window rule '9'. Known: all, 8, 256"):
+        evaluate(model, cmu, Protocol("cmu", windows="9"))
+    with pytest.raises(UnknownNameError, match="unknown split 'val'. Known: test"):
+        evaluate(model, cmu, Protocol("cmu", split="val"))
+    with pytest.raises(UnknownNameError, match="unknown action 'walk'. Did you mean 'walking'"):
+        evaluate(model, cmu, Protocol("cmu", actions=("walk",)))
