@@ -88,9 +88,10 @@ class Protocol:
             cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all
         """
         actions = ", ".join(self.actions) or "all"
+        labels = "" if self.label_fps is None else f", ms labels at {self.label_fps:g} fps"
         return (
             f"{self.dataset} {self.split}, windows: {self.windows}, {self.observed_frames} -> {self.future_frames} "
-            f"frames, {self.metric}, {self.joints} joints, actions: {actions}"
+            f"frames, {self.metric}, {self.joints} joints, actions: {actions}{labels}"
         )
 
 
@@ -221,7 +222,7 @@ def evaluate(
         >>> from posegraph.models import ZeroVelocity
         >>> clips = data.load("cmu", "samples", split="test", actions=["running", "walking"])
         >>> print(evaluate(ZeroVelocity(skeleton="cmu"), clips).table())
-        cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: running, walking
+        cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: running, walking, ms labels at 25 fps
         action     windows  frame 1  frame 3  frame 7  frame 9  frame 13  frame 24    mean
                               80 ms   160 ms   320 ms   400 ms    560 ms   1000 ms
         running         48    32.41    61.89   113.80   135.75    171.36    210.12  120.89

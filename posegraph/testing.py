@@ -157,7 +157,7 @@ def check_predict(name: str, **settings: Any) -> None:
         assert predicted.shape == future.shape, (
             f"predict: expected (batch, future frames, joints, 3) = {tuple(future.shape)}, got {tuple(predicted.shape)}"
         )
-        assert torch.equal(predicted, future), "predict: expected the future frames of forward's first output"
+        _assert_same(predicted, future, "predict: expected the future frames of forward's first output")
 
 
 def check_evaluation_is_deterministic(name: str, **settings: Any) -> None:
@@ -169,7 +169,7 @@ def check_evaluation_is_deterministic(name: str, **settings: Any) -> None:
         first = model.predict(observed)
         model.predict(_observed(model, _window(model, seed=2)))
         again = model.predict(observed)
-    assert torch.equal(first, again), "expected equal forecasts from equal inputs in evaluation; is there hidden state?"
+    _assert_same(again, first, "expected equal forecasts from equal inputs in evaluation; is there hidden state?")
     changed = [key for key, value in model.state_dict().items() if not torch.equal(value, before[key])]
     assert not changed, f"expected evaluation to store nothing, but it changed {changed}"
 
@@ -182,8 +182,7 @@ def check_samples_are_independent(name: str, **settings: Any) -> None:
     with torch.inference_mode():
         expected, among_others, alone = (model.predict(batch)[0] for batch in (observed, mixed, observed[:1]))
     for what, got in (("with other samples in its batch", among_others), ("alone", alone)):
-        error = _relative_error(got, expected)
-        assert error < 1e-4, f"expected the same forecast of a sample {what}, it differs by a factor of {error:.1e}"
+        _assert_same(got, expected, f"expected the same forecast of a sample {what}")
 
 
 def check_wrong_shapes(name: str, **settings: Any) -> None:
@@ -227,7 +226,7 @@ def check_gradients(name: str, **settings: Any) -> None:
 
 
 def check_weights_round_trip(name: str, **settings: Any) -> None:
-    """The state dict, stored as safetensors and loaded into a new model, gives identical forecasts."""
+    """The state dict, stored as safetensors and loaded into a new model, gives the same forecasts."""
     from safetensors.torch import save_file
 
     model = _build(name, settings)
@@ -247,8 +246,8 @@ def check_weights_round_trip(name: str, **settings: Any) -> None:
                 **settings,
             ).eval()
     with torch.inference_mode():
-        same = torch.equal(model.predict(observed), restored.predict(observed))
-    assert same, "expected identical forecasts from stored weights; is something that forward needs not in state_dict?"
+        got, expected = restored.predict(observed), model.predict(observed)
+    _assert_same(got, expected, "expected equal forecasts from stored weights; does forward need what is not stored?")
 
 
 def check_copies_are_independent(name: str, **settings: Any) -> None:
@@ -258,10 +257,10 @@ def check_copies_are_independent(name: str, **settings: Any) -> None:
     with torch.inference_mode():
         expected = model.predict(observed)
         other = copy.deepcopy(model)
-        assert torch.equal(other.predict(observed), expected), "expected a deep copy to forecast the same"
+        _assert_same(other.predict(observed), expected, "expected a deep copy to forecast the same")
         for parameter in other.parameters():
             parameter.add_(1.0)
-        assert torch.equal(model.predict(observed), expected), "expected a deep copy to share nothing with its original"
+        _assert_same(model.predict(observed), expected, "expected a deep copy to share nothing with its original")
 
 
 def check_dtype_and_device(name: str, **settings: Any) -> None:
@@ -294,7 +293,7 @@ def check_training_reduces_the_loss(name: str, **settings: Any) -> None:
         return
     window = _window(model)
     model.fit_statistics(iter([window]))
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses: list[float] = []
     with _seeded():
         for _ in range(_TRAINING_STEPS):
@@ -365,8 +364,10 @@ def _error(call: Callable[[], object]) -> Exception | None:
     return None
 
 
-def _relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((actual - expected).abs().max() / expected.abs().max())
+def _assert_same(actual: torch.Tensor, expected: torch.Tensor, message: str) -> None:
+    """Up to rounding: kernels may sum in another order for another batch size or memory address."""
+    error = float((actual - expected).abs().max())
+    assert error <= 1e-4 * float(expected.abs().max()), f"{message}; poses differ by up to {error:.3g} mm"
 
 
 @contextmanager

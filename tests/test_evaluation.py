@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from posegraph import data, skeletons
-from posegraph.data import MotionDataset
+from posegraph.data import Clip, MotionDataset
 from posegraph.errors import ConfigError, DataError, UnknownNameError
 from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
 from posegraph.models.base import ForecastModel
@@ -56,6 +56,12 @@ def arms(actions: tuple[str, ...] = ()) -> MotionDataset:
     return MotionDataset("arms", ARM, {"test": clips}, actions=actions)
 
 
+def still_arm(frames: int) -> Clip:
+    clip = numbered_clip(frames, "still")
+    clip.poses.zero_()
+    return clip
+
+
 def arm_model(step: float = 0.0) -> LastPose:
     return LastPose(step, skeleton=ARM, observed_frames=2, future_frames=2)
 
@@ -78,25 +84,21 @@ def test_every_window_counts_once_whatever_the_batch(batch_size):
     moving = math.dist((2, 2, 2), (2, 0, 0))
     assert result.actions["wave"].windows == 5
     assert result.actions["wave"].mpjpe_mm == pytest.approx([moving * 2 / 3])  # one of three joints is constant
-    uneven = MotionDataset("arms", ARM, {"test": [numbered_clip(6, "a"), _still(4)]})
+    uneven = MotionDataset("arms", ARM, {"test": [numbered_clip(6, "a"), still_arm(4)]})
     expected = (3 * math.dist((2, 2, 2), (2, 0, 0)) + 2.0) / 4 * 2 / 3
     assert evaluate(arm_model(2.0), uneven, batch_size=batch_size).mpjpe_mm == pytest.approx([expected])
-
-
-def _still(frames: int):
-    clip = numbered_clip(frames, "still")
-    clip.poses.zero_()
-    return clip
 
 
 def test_full_joints_follow_the_copies_and_keep_the_constant_ones():
     skeleton = Skeleton("s", ("root", "hand", "glove"), (-1, 0, 1), constant=("root",), duplicates={"glove": "hand"})
     poses = torch.zeros(4, 3, 3)
     poses[2:, 1:, 0] = 3.0
-    clips = {"test": [data.Clip(poses, skeleton, 25.0, "wave", "a")]}
+    clips = {"test": [Clip(poses, skeleton, 25.0, "wave", "a")]}
     model = LastPose(skeleton=skeleton, observed_frames=2, future_frames=2)
     full, used = (
-        evaluate(model, MotionDataset("s", skeleton, clips), Protocol("s", joints=joints, observed_frames=2, future_frames=2))
+        evaluate(
+            model, MotionDataset("s", skeleton, clips), Protocol("s", joints=joints, observed_frames=2, future_frames=2)
+        )
         for joints in ("full", "used")
     )
     assert full.mpjpe_mm == pytest.approx([2.0])
@@ -126,7 +128,9 @@ def test_actions_without_clips_are_listed_and_left_out():
     assert result.to_json()["mean"]["actions"] == ["bow", "wave"]
     assert result.table().splitlines()[-1] == "no clips, left out of the mean: jump"
     with pytest.raises(DataError, match="got none of actions jump"):
-        evaluate(arm_model(), arms(("bow", "jump")), Protocol("arms", observed_frames=2, future_frames=2, actions=("jump",)))
+        evaluate(
+            arm_model(), arms(("bow", "jump")), Protocol("arms", observed_frames=2, future_frames=2, actions=("jump",))
+        )
 
 
 def test_modes_come_back_and_no_gradient_is_kept():
@@ -138,15 +142,13 @@ def test_modes_come_back_and_no_gradient_is_kept():
 
 
 def test_modes_come_back_after_an_error():
+    def stop(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
     model = arm_model().train()
-    model.future_frames = 3
-    with pytest.raises(ValueError, match="expected"):
-        evaluate(model, arms(), Protocol("arms", observed_frames=2, future_frames=3, split="test", frames=(0,)), progress=_fail)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(model, arms(), progress=stop)
     assert model.training
-
-
-def _fail(*_):
-    raise ValueError("an error that was expected")
 
 
 def test_progress_counts_windows():
@@ -174,7 +176,7 @@ def test_json_has_protocol_actions_and_mean(tmp_path):
     result.save(tmp_path / "result.json")
     written = json.loads((tmp_path / "result.json").read_text())
     assert written == result.to_json()
-    error = pytest.approx([2 * math.sqrt(3) * 2 / 3])
+    error = pytest.approx(2 * math.sqrt(3) * 2 / 3)
     assert written == {
         "protocol": {
             "dataset": "arms",
@@ -189,11 +191,10 @@ def test_json_has_protocol_actions_and_mean(tmp_path):
             "actions": ["wave", "bow"],
         },
         "actions": {
-            "wave": {"windows": 5, "frames": [1], "mpjpe_mm": error},
-            "bow": {"windows": 1, "frames": [1], "mpjpe_mm": error},
+            "wave": {"windows": 5, "frames": [1], "mpjpe_mm": [error]},
+            "bow": {"windows": 1, "frames": [1], "mpjpe_mm": [error]},
         },
-        "mean": {"actions": ["wave", "bow"], "frames": [1], "mpjpe_mm": error, "mean_mm": error.expected[0]}
-        | {"mean_mm": pytest.approx(error.expected[0])},
+        "mean": {"actions": ["wave", "bow"], "frames": [1], "mpjpe_mm": [error], "mean_mm": error},
     }
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
@@ -202,7 +203,7 @@ def test_table_shows_the_protocol_and_both_labels():
     protocol = Protocol("arms", frames=(0, 24), label_fps=25.0)
     actions = {"wave": ActionResult(146, (1.234, 100.0)), "bow": ActionResult(8, (2.0, 50.0))}
     assert Result(protocol, actions).table().splitlines() == [
-        "arms test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all",
+        "arms test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all, ms labels at 25 fps",
         "action     windows  frame 0  frame 24   mean",
         "                      40 ms   1000 ms",
         "wave           146     1.23    100.00  50.62",
@@ -212,7 +213,7 @@ def test_table_shows_the_protocol_and_both_labels():
 
 
 def test_table_leaves_out_milliseconds_that_nobody_named():
-    assert "ms" not in Result(Protocol("arms"), {"wave": ActionResult(1, (1.0,) * 6)}).table()
+    assert " ms" not in Result(Protocol("arms"), {"wave": ActionResult(1, (1.0,) * 6)}).table()
 
 
 def test_protocol_describes_itself():
@@ -246,14 +247,18 @@ def test_protocol_refuses_what_cannot_work(fields, message):
 
 def test_model_data_set_and_protocol_must_fit(cmu):
     model = LastPose(skeleton="cmu")
-    with pytest.raises(ConfigError, match="protocol: expected data set 'h36m', got 'cmu'. Load the one that is named"):
+    with pytest.raises(
+        ConfigError, match=r"protocol: expected data set 'h36m', got 'cmu'\. Load the one that is named"
+    ):
         evaluate(model, cmu, Protocol("h36m"))
     with pytest.raises(
-        ConfigError, match="expected a model of 10 observed and 10 future frames, got one of 10 and 25. Set the protocol's"
+        ConfigError,
+        match=r"expected a model of 10 observed and 10 future frames, got one of 10 and 25\. Set the protocol's",
     ):
         evaluate(model, cmu, Protocol("cmu", future_frames=10))
     with pytest.raises(
-        ConfigError, match=r"skeleton: expected a model of 'cmu' \(38 joints, 25 used\) .* got one of 'h36m' \(32 joints, 22"
+        ConfigError,
+        match=r"skeleton: expected a model of 'cmu' \(38 joints, 25 used\) .* got one of 'h36m' \(32 joints, 22",
     ):
         evaluate(LastPose(skeleton="h36m"), cmu)
 
@@ -266,9 +271,9 @@ def test_other_groupings_of_the_same_joints_fit(cmu):
 
 def test_unknown_names_are_answered_with_the_list(cmu):
     model = LastPose(skeleton="cmu")
-    with pytest.raises(UnknownNameError, match="unknown window rule '9'. Known: all, 8, 256"):
+    with pytest.raises(UnknownNameError, match=r"unknown window rule '9'\. Known: all, 8, 256"):
         evaluate(model, cmu, Protocol("cmu", windows="9"))
-    with pytest.raises(UnknownNameError, match="unknown split 'val'. Known: test"):
+    with pytest.raises(UnknownNameError, match=r"unknown split 'val'\. Known: test"):
         evaluate(model, cmu, Protocol("cmu", split="val"))
-    with pytest.raises(UnknownNameError, match="unknown action 'walk'. Did you mean 'walking'"):
+    with pytest.raises(UnknownNameError, match=r"unknown action 'walk'\. Did you mean 'walking'"):
         evaluate(model, cmu, Protocol("cmu", actions=("walk",)))

@@ -41,5 +41,7 @@ def test_a_perfect_forecast_has_no_error(metric):
 def test_shapes_are_checked(metric):
     with pytest.raises(ShapeError, match=r"truth: expected \(batch, frames, joints, 3\), got \(5, 6, 3\)\. Stack"):
         metric(torch.zeros(5, 6, 3), torch.zeros(5, 6, 3))
-    with pytest.raises(ShapeError, match=r"prediction: expected the shape of truth, \(1, 5, 6, 3\), got \(1, 5, 4, 3\)"):
+    with pytest.raises(
+        ShapeError, match=r"prediction: expected the shape of truth, \(1, 5, 6, 3\), got \(1, 5, 4, 3\)"
+    ):
         metric(torch.zeros(1, 5, 4, 3), torch.zeros(1, 5, 6, 3))

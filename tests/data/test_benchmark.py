@@ -78,7 +78,7 @@ def test_a_folder_without_its_files_is_answered_with_the_layout(tmp_path):
     )
     with pytest.raises(DataError, match=message):
         read_benchmark(ARMS, tmp_path)
-    with pytest.raises(DataError, match="such as train/wave_1.txt, got no folder of this name"):
+    with pytest.raises(DataError, match=r"such as train/wave_1\.txt, got no folder of this name"):
         read_benchmark(ARMS, tmp_path / "none")
     with pytest.raises(DataError, match="expected files of the arms benchmark, got none of 0"):
         read_benchmark(ARMS, tmp_path, splits=["test"], actions=["bow"])
@@ -92,9 +92,9 @@ def test_short_files_are_named_when_windows_are_cut(folder):
 
 
 def test_unknown_names_and_steps_are_refused(folder):
-    with pytest.raises(UnknownNameError, match="unknown split 'trian'. Did you mean 'train'"):
+    with pytest.raises(UnknownNameError, match=r"unknown split 'trian'\. Did you mean 'train'"):
         read_benchmark(ARMS, folder, splits=["trian"])
-    with pytest.raises(UnknownNameError, match="unknown action 'waves'. Did you mean 'wave'"):
+    with pytest.raises(UnknownNameError, match=r"unknown action 'waves'\. Did you mean 'wave'"):
         read_benchmark(ARMS, folder, actions=["waves"])
     with pytest.raises(ConfigError, match="frame_step: expected an integer of at least 1, got 0"):
         read_benchmark(ARMS, folder, frame_step=0)

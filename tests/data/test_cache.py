@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posegraph.data.cache import cache_folder, load_array, replace_file, store_array
+from posegraph.data.cache import cache_folder, load_array, store_array
 
 
 @pytest.fixture
@@ -67,20 +67,3 @@ def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
     monkeypatch.setenv("POSEGRAPH_CACHE", str(tmp_path / "file" / "cache"))
     store_array("key", np.zeros(3))
     assert load_array("key") is None
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
-    def fail(file):
-        file.write(b"half")
-        raise OSError("disk full")
-
-    (tmp_path / "result").write_bytes(b"old")
-    with pytest.raises(OSError, match="disk full"):
-        replace_file(tmp_path / "result", fail)
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("result", b"old")]
-
-
-def test_a_write_replaces_the_whole_file(tmp_path):
-    (tmp_path / "result").write_bytes(b"something longer")
-    replace_file(tmp_path / "result", lambda file: file.write(b"new"))
-    assert (tmp_path / "result").read_bytes() == b"new"

@@ -19,7 +19,9 @@ def test_messages_call_a_clip_by_its_source_or_name():
 
 
 def test_poses_must_hold_all_joints():
-    with pytest.raises(ShapeError, match=r"poses of clip 'w': expected \(frames, 3 joints, 3\), got \(5, 2, 3\)\. A clip"):
+    with pytest.raises(
+        ShapeError, match=r"poses of clip 'w': expected \(frames, 3 joints, 3\), got \(5, 2, 3\)\. A clip"
+    ):
         Clip(torch.zeros(5, 2, 3), ARM, 60.0, name="w")
 
 

@@ -75,39 +75,51 @@ def test_hold_out_by_name():
 
 def test_hold_out_refuses_what_cannot_work():
     data = dataset()
-    with pytest.raises(UnknownNameError, match="unknown training clip 'wave_9'. Did you mean 'wave_"):
+    with pytest.raises(UnknownNameError, match=r"unknown training clip 'wave_9'\. Did you mean 'wave_"):
         data.hold_out(5, clips=["wave_9"])
-    with pytest.raises(ConfigError, match="clips: expected some of the 6 training clips to hold out .* got 0 held out"):
+    with pytest.raises(
+        ConfigError, match=r"clips: expected some of the 6 training clips to hold out .* got 0 held out"
+    ):
         data.hold_out(100)
-    with pytest.raises(ConfigError, match="clips: .* got 6 held out. Name the clips"):
+    with pytest.raises(ConfigError, match=r"clips: .* got 6 held out\. Name the clips"):
         data.hold_out(5, clips=[clip.name for clip in data.clips["train"]])
-    with pytest.raises(ConfigError, match="data set 'arms': expected no split 'val' yet, got one of 2 clips. Use that"):
+    with pytest.raises(
+        ConfigError, match=r"data set 'arms': expected no split 'val' yet, got one of 2 clips\. Use that"
+    ):
         data.hold_out(5).hold_out(5)
 
 
 def test_unknown_names_are_answered_with_the_list():
     data = dataset()
-    with pytest.raises(UnknownNameError, match="unknown split 'tset'. Did you mean 'test'"):
+    with pytest.raises(UnknownNameError, match=r"unknown split 'tset'\. Did you mean 'test'"):
         data.train_windows(2, 2, split="tset")
-    with pytest.raises(UnknownNameError, match="unknown action 'wafe'. Did you mean 'wave'"):
+    with pytest.raises(UnknownNameError, match=r"unknown action 'wafe'\. Did you mean 'wave'"):
         data.test_windows("all", 2, 2, actions=["wafe"])
     with pytest.raises(UnknownNameError, match=r"unknown window rule '8'. Known: all\."):
         data.test_windows("8", 2, 2)
 
 
 def test_a_split_without_clips_of_an_action_says_so():
-    with pytest.raises(DataError, match="data set 'arms': expected clips of split 'test', got none of actions point. 1 f"):
+    with pytest.raises(
+        DataError, match=r"data set 'arms': expected clips of split 'test', got none of actions point\. 1 f"
+    ):
         dataset(missing=("test/point_1.txt",)).test_windows("all", 2, 2, actions=["point"])
 
 
 def test_clips_must_belong_together():
     with pytest.raises(DataError, match="data set 'none': expected at least one clip, got none"):
         MotionDataset("none", ARM, {"train": []})
-    with pytest.raises(DataError, match="clip 'b': expected the joints of skeleton 'arm', got those of 'cmu'. A data set"):
+    with pytest.raises(
+        DataError, match=r"clip 'b': expected the joints of skeleton 'arm', got those of 'cmu'\. A data set"
+    ):
         MotionDataset("mixed", ARM, {"train": [numbered_clip(3, "a"), still_clip("cmu", 3, "b")]})
-    with pytest.raises(DataError, match="clip 'b': expected 60 frames a second as in clip 'a', got 25. Bring all clips"):
+    with pytest.raises(
+        DataError, match=r"clip 'b': expected 60 frames a second as in clip 'a', got 25\. Bring all clips"
+    ):
         MotionDataset("mixed", ARM, {"train": [numbered_clip(3, "a")], "test": [numbered_clip(3, "b", fps=25.0)]})
-    with pytest.raises(DataError, match=r"split 'train': expected clips of different names, got \['a'\] more than once"):
+    with pytest.raises(
+        DataError, match=r"split 'train': expected clips of different names, got \['a'\] more than once"
+    ):
         MotionDataset("twice", ARM, {"train": [numbered_clip(3, "a"), numbered_clip(4, "a")]})
 
 

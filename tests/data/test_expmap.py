@@ -39,7 +39,10 @@ def test_spaces_and_line_ends_do_not_matter(text):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"0,0,0,0.1,0", r"expected 6 comma-separated numbers \(3 for the root and 3 for each of 1 joints\), got 5\. If"),
+        (
+            b"0,0,0,0.1,0",
+            r"expected 6 comma-separated numbers \(3 for the root and 3 for each of 1 joints\), got 5\. If",
+        ),
         (b"0,0,0,0.1,0,0,0", "got 7. If every line is like this, the file belongs to another skeleton"),
         (b"", "expected 6 comma-separated numbers .* got 1"),
         (b"0,0,0,0.1x,0,0", r"expected a finite number in column 4, got '0\.1x'\. Fetch the file again"),
@@ -59,6 +62,10 @@ def test_a_file_of_another_skeleton_is_refused_at_line_1():
         parse_expmap(GOOD, 3, "walk.txt")
 
 
+def test_unusual_spellings_that_python_reads_are_read():
+    assert parse_expmap(b"1_0,2,3,4,5,6", 1, "walk.txt").tolist() == [[10, 2, 3, 4, 5, 6]]
+
+
 @pytest.mark.parametrize("text", [b"", b"\n \n"])
 def test_empty_files_are_refused(text):
     with pytest.raises(DataError, match=r"walk\.txt: expected one frame a line, got an empty file\. Fetch"):
@@ -66,7 +73,9 @@ def test_empty_files_are_refused(text):
 
 
 def test_bytes_that_are_no_text_are_refused():
-    with pytest.raises(DataError, match=r"walk\.txt: expected lines of comma-separated numbers, got bytes .* suffix \.gz"):
+    with pytest.raises(
+        DataError, match=r"walk\.txt: expected lines of comma-separated numbers, got bytes .* suffix \.gz"
+    ):
         parse_expmap(gzip.compress(GOOD), 1, "walk.txt")
 
 
@@ -89,7 +98,9 @@ def test_damaged_compressed_files_are_refused(tmp_path):
     whole = gzip.compress(b"0,0,0," * 1000)
     for damaged in (whole[:-12], b"no gzip", whole[:20] + b"\xff" * 20 + whole[40:]):
         packed.write_bytes(damaged)
-        with pytest.raises(DataError, match=r"wave\.txt\.gz: expected gzip-compressed text, got a damaged file\. Fetch"):
+        with pytest.raises(
+            DataError, match=r"wave\.txt\.gz: expected gzip-compressed text, got a damaged file\. Fetch"
+        ):
             read_positions(packed, ARM)
 
 
@@ -107,8 +118,8 @@ def test_the_second_reading_comes_from_the_cache(tmp_path, monkeypatch):
 
     monkeypatch.setattr(expmap, "parse_expmap", no_parsing)
     assert torch.equal(read_positions(path, ARM), first)
+    longer = Skeleton("longer", ARM.joint_names, ARM.parents, offsets=((0.0, 0.0, 0.0),) * 3)
     with pytest.raises(AssertionError, match="parsed again"):
-        longer = Skeleton("longer", ARM.joint_names, ARM.parents, offsets=((0.0, 0.0, 0.0),) * 3)
         read_positions(path, longer)
     write_angles(path, random_angles(5, 3, seed=1))
     with pytest.raises(AssertionError, match="parsed again"):

@@ -58,7 +58,9 @@ def test_copies_of_test_files_are_named(folder):
     shutil.copy(folder / "S5/eating_1.txt", folder / "S11/walking_2.txt")
     expected = [("S6/posing_1.txt", "S5/walking_1.txt"), ("S11/walking_2.txt", "S5/eating_1.txt")]
     assert h36m.find_test_copies(folder) == expected
-    message = r"2 files of training or validation .* \(S6/posing_1\.txt = S5/walking_1\.txt, S11/walking_2\.txt = S5/eat"
+    message = (
+        r"2 files of training or validation .* \(S6/posing_1\.txt = S5/walking_1\.txt, S11/walking_2\.txt = S5/eat"
+    )
     with pytest.warns(UserWarning, match=message):
         h36m.read(folder, splits=["train"])
 
@@ -113,9 +115,9 @@ def test_drawing_needs_both_files():
 
 
 def test_short_files_are_named():
-    with pytest.raises(DataError, match="'S5/walking_2': expected at least 101 frames .* for the rule 'all', got 100"):
+    with pytest.raises(DataError, match=r"'S5/walking_2': expected at least 101 frames .* for the rule 'all', got 100"):
         h36m.starts_all(pair([400, 100]), 10, 25)
-    with pytest.raises(DataError, match="'S5/walking_1': expected at least 167 frames .* this window rule, got 166"):
+    with pytest.raises(DataError, match=r"'S5/walking_1': expected at least 167 frames .* this window rule, got 166"):
         h36m.starts_8(pair([166, 400]), 10, 25)
     with pytest.raises(ConfigError, match="expected at most 66 observed and 101 future frames, got 67 and 25"):
         h36m.starts_8(pair([400, 400]), 67, 25)

@@ -1,0 +1,33 @@
+"""Every registered model keeps the contract that `posegraph.testing` states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from posegraph import registry
+from posegraph.testing import CONTRACT_CHECKS, Check
+
+# Settings that make a model small enough for a test; a model that is not listed is checked with its own.
+NARROW: dict[str, dict[str, Any]] = {
+    **{name: {"channels": 8, "num_blocks": 1} for name in ("msrgcn", "msrgcn-1l", "msrgcn-2l", "msrgcn-3l")},
+    "msrgcn-released": {"channels": (8, 8, 8, 8), "num_blocks": 1, "finest_end_blocks": 1},
+    "msrgcn-released-short": {
+        "channels": (8, 8, 8, 8),
+        "num_blocks": 1,
+        "finest_end_blocks": 1,
+        "num_coefficients": 11,
+    },
+    "traj-gcn": {"channels": 8, "num_blocks": 1},
+}
+
+
+@pytest.mark.parametrize("check", CONTRACT_CHECKS)
+@pytest.mark.parametrize("name", registry.names())
+def test_contract(name: str, check: Check) -> None:
+    check(name, **NARROW.get(name, {}))
+
+
+def test_narrow_settings_name_registered_models() -> None:
+    assert set(NARROW) <= set(registry.names())
