@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from posegraph._checks import check_poses
-from posegraph.data.cache import replace_file
+from posegraph._files import replace_file
 from posegraph.data.clip import Clip
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.metrics import mpjpe_at
@@ -33,7 +33,7 @@ class Forecaster:
         model: Model to forecast with.
         device: Device to run on; the model is moved there. By default the model's own.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from posegraph import registry
         >>> from posegraph.forecast import Forecaster
@@ -184,7 +184,7 @@ def forecast_clip(
         ConfigError: Model and clip have different skeletons, or ``start`` leaves too few frames to observe.
         DataError: One of the observed positions is not finite.
 
-    Example:
+    Examples:
         >>> from posegraph import data, registry
         >>> from posegraph.forecast import forecast_clip
         >>> walking = data.load("cmu", "samples", split="test", actions=["walking"]).clips["test"][0]

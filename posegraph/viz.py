@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from posegraph._checks import check_choice, check_poses, check_positive, import_optional
-from posegraph.data.cache import replace_file
+from posegraph._files import replace_file
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.metrics import mpjpe_at
 from posegraph.skeleton import Side, Skeleton
@@ -69,7 +69,7 @@ def project(
     Raises:
         ConfigError: ``up`` is not an axis.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from posegraph.viz import project
         >>> left_hand = np.array([700.0, 400.0, 0.0])
@@ -133,7 +133,7 @@ def animate(
         UnknownNameError: The skeleton has no joint named ``head``.
         MissingDependencyError: The extra ``viz`` is not installed.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> from posegraph import data, registry, viz
         >>> from posegraph.forecast import forecast_clip
@@ -213,7 +213,7 @@ def pose_strip(
         UnknownNameError: The skeleton has no joint named ``head``.
         MissingDependencyError: The extra ``viz`` is not installed.
 
-    Example:
+    Examples:
         >>> import torch
         >>> from tempfile import TemporaryDirectory
         >>> from posegraph import viz
@@ -289,7 +289,7 @@ def error_curve(
         ConfigError: A setting cannot work, or there are no results, or not one for each frame.
         MissingDependencyError: The extra ``viz`` is not installed.
 
-    Example:
+    Examples:
         >>> from tempfile import TemporaryDirectory
         >>> from posegraph import viz
         >>> errors = {"zero-velocity": [12.0, 31.0], "mine": [9.0, 25.0]}
@@ -356,8 +356,8 @@ class _Scene:
 
     @cached_property
     def head_radius(self) -> float:
-        """Radius of the head, from the extent of the body."""
-        return max(float(np.ptp(p[0], axis=0).max()) for p in self.poses) / 18
+        """Radius of the head, from the extent of the body; never zero, so that a single point can be drawn too."""
+        return max(float(np.ptp(p[0], axis=0).max()) for p in self.poses) / 18 or 1.0
 
     @cached_property
     def area(self) -> tuple[float, float, float, float]:

@@ -39,11 +39,11 @@ ORDER = (
     "forecast",
     "viz",
     "testing",
-    "cli",
+    "cli.*",
     "__main__",
 )
 # Modules of these folders may import one another. A model stands alone: each file is one published system.
-SHARING = ("data.*", "layers.*", "training.*")
+SHARING = ("data.*", "layers.*", "training.*", "cli.*")
 # Forbidden although the order would allow it.
 FORBIDDEN = {"layers.*": ("data.*",), "checkpoint": ("models.*",)}
 HEAVY = ("matplotlib", "tensorboard", "torch_geometric", "tqdm", "tyro")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -137,7 +137,7 @@ class MSRGCNReleased(ForecastModel):
         self.groupings = self.skeleton.scales(len(widths), config.grouping)
         nodes = [3 * self.num_joints, *(3 * level.num_groups for level in self.groupings)]
         operators = scale_operators(config.operator, self.skeleton, self.groupings)
-        common = {"dropout": config.dropout, "negative_slope": config.negative_slope}
+        common: dict[str, Any] = {"dropout": config.dropout, "negative_slope": config.negative_slope}
         scales = range(len(widths))
 
         def layer(in_channels: int, scale: int) -> GraphConvBlock:
@@ -234,8 +234,11 @@ class MSRGCNReleased(ForecastModel):
         for key, value in state.items():
             module, leaf, is_resample_norm = _convert_key(key)
             if is_resample_norm and value.ndim == 1:
-                nodes = len(state[key.rsplit(".", 2)[0] + ".linear.bias"])
-                value = value.view(-1, nodes).T.flatten()  # theirs is feature-major, ours node-major
+                linear = key.rsplit(".", 2)[0] + ".linear.bias"
+                if linear not in state:
+                    raise CheckpointError(f"parameter {linear!r} is missing beside {key!r}. Is the file complete?")
+                # theirs is feature-major, ours node-major
+                value = value.view(-1, len(state[linear])).T.flatten()
             converted[f"{module}.{leaf}"] = value
         return converted
 
@@ -248,15 +251,16 @@ _NORM = "tail.0.norm"
 def _convert_key(key: str) -> tuple[str, str, bool]:
     """Split an authors' key into our module, the parameter's name, and whether a node resampling's norm owns it."""
     ordinal, _, rest = key.partition("_")
-    if ordinal in _SCALES:
-        kind, *path, leaf = rest.split(".")
+    parts = rest.split(".")
+    if ordinal in _SCALES and len(parts) > 1:
+        kind, *path, leaf = parts
         leaf = _LEAVES.get(leaf, leaf)
         scale = _SCALES[ordinal]
         match kind, path:
             case "enhance", [part]:
                 block = "start" if scale == 0 else f"down.{scale - 1}.1"
                 return f"{block}.{'operator' if part == 'gcn' else _NORM}", leaf, False
-            case (("left" | "right" | "extra"), [block, part]):
+            case (("left" | "right" | "extra"), [block, ("gc1" | "bn1" | "gc2" | "bn2") as part]):
                 stage = {"left": "encoder.{}", "right": "decoder.{}", "extra": "end.{}.0"}[kind].format(scale)
                 layer = f"{stage}.blocks.{block}.layers.{int(part[-1]) - 1}"
                 return f"{layer}.{'operator' if part.startswith('gc') else _NORM}", leaf, False

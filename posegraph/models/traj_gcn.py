@@ -129,9 +129,9 @@ class TrajGCN(ForecastModel):
 
 
 def _convert_key(key: str) -> str:
-    """gcbs.3.gc1.att -> stage.blocks.3.layers.0.operator.adjacency"""
+    """Our name of a parameter: gcbs.3.gc1.att is stage.blocks.3.layers.0.operator.adjacency."""
     *path, leaf = key.split(".")
-    if path[:1] == ["gcbs"] and len(path) == 3:
+    if path[:1] == ["gcbs"] and path[2:] in (["gc1"], ["bn1"], ["gc2"], ["bn2"]):
         module = f"stage.blocks.{path[1]}.layers.{int(path[2][-1]) - 1}"
     elif path in (["gc1"], ["bn1"]):
         module = "start"

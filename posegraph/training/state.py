@@ -63,9 +63,7 @@ def store(
     replace_file(file, lambda target: target.write(data))
 
 
-def restore(
-    file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
-) -> Progress:
+def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Progress:
     """Read what `store` wrote into model, optimiser, scaler and the random generators.
 
     Raises:

@@ -15,6 +15,23 @@ import torch
 State = Mapping[str, torch.Tensor]
 
 
+def trainable(state: State) -> dict[str, torch.Tensor]:
+    """The state in float64, all but the running statistics with gradients."""
+    doubles = {key: value.double() for key, value in state.items() if value.is_floating_point()}
+    return {key: value.requires_grad_(".running_" not in key) for key, value in doubles.items()}
+
+
+def gradients(state: State) -> dict[str, torch.Tensor]:
+    """The gradients of a `trainable` state, by the authors' names."""
+    return {key: value.grad for key, value in state.items() if value.grad is not None}
+
+
+def is_cancelled(key: str) -> bool:
+    """Whether a batch norm follows the layer of this bias; it removes any constant, so the gradient is zero."""
+    followed = ("gc1.bias", "gc2.bias", "linear.bias", "enhance.gcn.bias")
+    return key.endswith(followed)
+
+
 def cosines(num_frames: int) -> torch.Tensor:
     """The DCT matrix, rounded to float32 as the authors' is."""
     matrix = scipy.fft.dct(np.eye(num_frames), axis=0, norm="ortho")
@@ -71,9 +88,7 @@ def traj_gcn(state: State, coefficients: torch.Tensor, training: bool) -> torch.
 # --- MSR-GCN, as released -------------------------------------------------------------------------------------------
 
 
-def msrgcn(
-    state: State, inputs: list[torch.Tensor], training: bool, *, e3_input: str = "a3"
-) -> list[torch.Tensor]:
+def msrgcn(state: State, inputs: list[torch.Tensor], training: bool, *, e3_input: str = "a3") -> list[torch.Tensor]:
     """Normalised coefficients ``(batch, nodes, coefficients)`` of the four scales in and out, finest first."""
 
     def enhance(name: str, x: torch.Tensor) -> torch.Tensor:

@@ -1,3 +1,5 @@
+"""The released MSR-GCN: the authors' outputs, and every gradient of a second implementation."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -6,8 +8,10 @@ import torch
 
 from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError
+from posegraph.losses import joint_distance_loss
 from posegraph.models import MSRGCNReleased
 from tests.authors import FIXTURES, fixture_input, fixture_json, fixture_state, relative_error
+from tests.models import reference
 
 NODES = (75, 36, 21, 12)
 
@@ -21,8 +25,21 @@ def authors_model(**settings) -> MSRGCNReleased:
     return model
 
 
-def inputs() -> list[torch.Tensor]:
-    return [fixture_input(i, (3, k, 35), 0.3) for i, k in enumerate(NODES)]
+def inputs(batch: int = 3) -> list[torch.Tensor]:
+    return [fixture_input(i, (batch, nodes, 35), 0.3) for i, nodes in enumerate(NODES)]
+
+
+def truths(batch: int = 3) -> list[torch.Tensor]:
+    nodes = [fixture_input(10 + i, (batch, nodes, 35), 800) for i, nodes in enumerate(NODES)]
+    return [x.transpose(1, 2).unflatten(2, (-1, 3)).double() for x in nodes]
+
+
+def training_losses(model: MSRGCNReleased, batch: int = 3) -> list[torch.Tensor]:
+    """The loss of each scale, in the model's normalisation."""
+    dtype = model.normalizer.minimum.dtype
+    outputs = model.forward_coefficients([x.to(dtype) for x in inputs(batch)])
+    pairs = zip(outputs, truths(batch), strict=True)
+    return [joint_distance_loss(model.decode(output), truth.to(dtype)) for output, truth in pairs]
 
 
 @pytest.mark.parametrize(("e3_input", "coarsest"), [("a3", "scale3"), ("d3", "scale3_d3")])
@@ -35,39 +52,73 @@ def test_evaluation_matches_the_authors(e3_input, coarsest):
         assert relative_error(output, fixture[key]) < 1e-6
 
 
-def test_training_matches_the_authors():
-    model = authors_model(dropout=0.0).train()
+@pytest.mark.parametrize("e3_input", ["a3", "d3"])
+def test_evaluation_matches_the_reference(e3_input):
+    model = authors_model(e3_input=e3_input).eval().double()
+    state = reference.trainable(fixture_state(fixture_json("msrgcn_released_cmu")["parameters"]))
+    doubles = [x.double() for x in inputs()]
+    with torch.inference_mode():
+        expected = reference.msrgcn(state, doubles, training=False, e3_input=e3_input)
+        for output, other in zip(model.forward_coefficients(doubles), expected, strict=True):
+            assert relative_error(output, other) < 1e-13
+
+
+@pytest.mark.parametrize("e3_input", ["a3", "d3"])
+def test_every_gradient_matches_the_reference(e3_input):
+    """At a batch of 16, where training is well conditioned."""
+    model = authors_model(e3_input=e3_input, dropout=0.0).train().double()
+    model.normalizer.set_range(-5500, 6000)
+    losses = training_losses(model, batch=16)
+
+    state = reference.trainable(fixture_state(fixture_json("msrgcn_released_cmu")["parameters"]))
+    outputs = reference.msrgcn(state, [x.double() for x in inputs(16)], training=True, e3_input=e3_input)
+    poses = [reference.to_poses((output + 1) / 2 * 11500 - 5500) for output in outputs]
+    expected = [reference.mean_joint_distance(*pair) for pair in zip(poses, truths(16), strict=True)]
+    assert [loss.item() for loss in losses] == pytest.approx([loss.item() for loss in expected], rel=1e-12)
+
+    torch.stack(losses).sum().backward()
+    torch.stack(expected).sum().backward()
+    gradients = reference.gradients(state)
+    converted = model.convert_authors_state(gradients)
+    ours = {name: parameter.grad for name, parameter in model.named_parameters()}
+    assert set(converted) == set(ours)
+    for key, name in zip(gradients, converted, strict=True):
+        if reference.is_cancelled(key):
+            assert float(ours[name].norm()) < 1e-10 * float(gradients[key.replace("bias", "weight")].norm()), key
+        else:
+            assert relative_error(ours[name], converted[name]) < 1e-11, key
+
+
+def test_training_is_near_the_authors():
+    """A step of the authors' class, with the statistics of a batch of three.
+
+    Such a batch makes eighty normalised layers in a row ill-conditioned: the same float32 program under other kernels
+    (MKL in its compatible, SSE, AVX2 and AVX512 modes, one and two threads) gives losses within 2.5 % of the
+    authors', gradients of the heads' convolutions within 3 %, of their biases within 16 %, and elsewhere, where the
+    gradients reach 1e20, norms that differ by factors of 1/53 to 41. The bounds below are these with some room.
+    """
+    model = authors_model(dropout=0.0).train().double()
     expected = fixture_json("msrgcn_released_cmu")["train"]
     model.normalizer.set_range(expected["minimum"], expected["maximum"])
-    outputs = model.forward_coefficients(inputs())
-    losses = []
-    for i, (output, nodes) in enumerate(zip(outputs, NODES, strict=True)):
-        truth = fixture_input(10 + i, (3, nodes, 35), 800).transpose(1, 2).unflatten(2, (-1, 3))
-        losses.append((model.decode(output) - truth).norm(dim=-1).mean())
-    total = torch.stack(losses).sum()
-    assert [loss.item() for loss in losses] == pytest.approx(expected["losses"], rel=1e-5)
-    assert total.item() == pytest.approx(expected["total"], rel=1e-5)
+    losses = training_losses(model)
+    assert [loss.item() for loss in losses] == pytest.approx(expected["losses"], rel=0.04)
+    assert sum(losses).item() == pytest.approx(expected["total"], rel=0.02)
 
-    total.backward()
-    ours = {name: p.grad for name, p in model.named_parameters()}
-    named = {k: torch.empty(s) for k, s in fixture_json("msrgcn_released_cmu")["parameters"]}
+    sum(losses).backward()
+    named = {key: torch.empty(shape) for key, shape in fixture_json("msrgcn_released_cmu")["parameters"]}
     rename = dict(zip(named, model.convert_authors_state(named), strict=True))
-    assert set(ours) == {rename[key] for key in expected["gradient_norms"]}
+    norms = {name: float(parameter.grad.norm()) for name, parameter in model.named_parameters()}
+    assert set(norms) == {rename[key] for key in expected["gradient_norms"]}
     for key, norm in expected["gradient_norms"].items():
-        gradient = ours[rename[key]]
-        assert gradient is not None
-        if is_cancelled_by_norm(rename[key], ours):  # mathematically zero, so only rounding is left to compare
-            weight = ours[rename[key].removesuffix("bias") + "weight"]
-            assert weight is not None
-            assert max(float(gradient.norm()), norm) < 1e-4 * float(weight.norm()), key
+        ours = norms[rename[key]]
+        if reference.is_cancelled(key):
+            weight = key.replace("bias", "weight")
+            assert ours < 1e-10 * norms[rename[weight]], key
+            assert norm < 1e-4 * expected["gradient_norms"][weight], key
+        elif "_out." in key:
+            assert ours == pytest.approx(norm, rel=0.25 if key.endswith("bias") else 0.05), key
         else:
-            assert float(gradient.double().norm()) == pytest.approx(norm, rel=1e-3), key
-
-
-def is_cancelled_by_norm(name: str, parameters: dict[str, object]) -> bool:
-    """A bias whose layer is followed by batch norm, which removes any constant."""
-    block = name.replace("operator.linear", "operator").rsplit(".", 2)[0]
-    return name.endswith(("operator.bias", "linear.bias", "resample.bias")) and f"{block}.tail.0.norm.weight" in parameters
+            assert norm / 200 < ours < norm * 200, key
 
 
 @pytest.mark.parametrize(
@@ -116,11 +167,18 @@ def test_fixed_resampling_has_no_learned_step_between_scales():
 
 
 def test_errors():
-    with pytest.raises(CheckpointError, match=r"parameter 'gc1.weight': expected the authors' names"):
-        MSRGCNReleased.convert_authors_state({"gc1.weight": torch.zeros(1)})
-    with pytest.raises(CheckpointError, match="expected the authors' names"):
-        MSRGCNReleased.convert_authors_state({"first_middle.0": torch.zeros(1)})
     with pytest.raises(ConfigError, match="channels: expected one width a scale, got none"):
         registry.build("msrgcn-released", channels=())
     with pytest.raises(ConfigError, match="e3_input: expected one of 'a3', 'd3'; got 'b3'"):
         registry.build("msrgcn-released", e3_input="b3")
+
+
+@pytest.mark.parametrize("key", ["gc1.weight", "first", "first_out", "first_middle.0", "first_left.0.act.weight"])
+def test_foreign_keys_are_refused(key):
+    with pytest.raises(CheckpointError, match=f"parameter '{key}': expected the authors' names, such as first_left.0"):
+        MSRGCNReleased.convert_authors_state({key: torch.zeros(1)})
+
+
+def test_an_incomplete_checkpoint_is_refused():
+    with pytest.raises(CheckpointError, match=r"'first_down.0.linear.bias' is missing beside 'first_down.0.bn.weight'"):
+        MSRGCNReleased.convert_authors_state({"first_down.0.bn.weight": torch.zeros(4)})

@@ -1,3 +1,5 @@
+"""Traj-GCN: the authors' outputs, and every gradient of a second implementation."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -9,6 +11,7 @@ from posegraph.errors import CheckpointError, ConfigError
 from posegraph.losses import joint_distance_loss
 from posegraph.models import TrajGCN
 from tests.authors import FIXTURES, fixture_input, fixture_json, fixture_state, relative_error
+from tests.models import reference
 
 
 def authors_model(**settings) -> TrajGCN:
@@ -26,16 +29,63 @@ def test_evaluation_matches_the_authors():
     assert relative_error(output, np.load(FIXTURES / "traj_gcn_cmu.npz")["output"]) < 1e-6
 
 
-def test_training_matches_the_authors():
-    model = authors_model(dropout=0.0).train()
-    expected = fixture_json("traj_gcn_cmu")["train"]
-    output = model.inverse_dct(model.forward_coefficients(fixture_input(0, (3, 75, 35), 300)))
-    poses = [x.transpose(1, 2).unflatten(2, (-1, 3)) for x in (output, fixture_input(10, (3, 75, 35), 800))]
-    loss = joint_distance_loss(poses[0], poses[1])
+def training_batch(batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Input coefficients and true poses, in float64."""
+    truth = fixture_input(10, (batch, 75, 35), 800).double().transpose(1, 2).unflatten(2, (-1, 3))
+    return fixture_input(0, (batch, 75, 35), 300).double(), truth
+
+
+def training_loss(model: TrajGCN, batch: int) -> torch.Tensor:
+    coefficients, truth = training_batch(batch)
+    trajectories = model.inverse_dct(model.forward_coefficients(coefficients))
+    return joint_distance_loss(trajectories.transpose(1, 2).unflatten(2, (-1, 3)), truth)
+
+
+def test_evaluation_matches_the_reference():
+    model = authors_model().eval().double()
+    state = reference.trainable(fixture_state(fixture_json("traj_gcn_cmu")["parameters"]))
+    coefficients, _ = training_batch(3)
+    with torch.inference_mode():
+        expected = reference.traj_gcn(state, coefficients, training=False)
+        assert relative_error(model.forward_coefficients(coefficients), expected) < 1e-13
+
+
+def test_every_gradient_matches_the_reference():
+    """At a batch of 16, where training is well conditioned."""
+    model = authors_model(dropout=0.0).train().double()
+    loss = training_loss(model, batch=16)
+    state = reference.trainable(fixture_state(fixture_json("traj_gcn_cmu")["parameters"]))
+    coefficients, truth = training_batch(16)
+    poses = reference.to_poses(reference.traj_gcn(state, coefficients, training=True))
+    expected = reference.mean_joint_distance(poses, truth)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-13)
+
     loss.backward()
-    assert loss.item() == pytest.approx(expected["loss"], rel=1e-5)
+    expected.backward()
+    gradients = reference.gradients(state)
+    converted = model.convert_authors_state(gradients)
+    ours = {name: parameter.grad for name, parameter in model.named_parameters()}
+    assert set(converted) == set(ours)
+    for key, name in zip(gradients, converted, strict=True):
+        if reference.is_cancelled(key):
+            assert float(ours[name].norm()) < 1e-10 * float(gradients[key.replace("bias", "weight")].norm()), key
+        else:
+            assert relative_error(ours[name], converted[name]) < 1e-12, key
+
+
+def test_training_is_near_the_authors():
+    """A step of the authors' class, with the statistics of a batch of three.
+
+    The loss depends little on rounding, the gradient much: the same float32 program under other kernels (MKL in its
+    compatible, SSE, AVX2 and AVX512 modes, one and two threads) gives norms of 0.7 to 1.2 times the authors'.
+    """
+    model = authors_model(dropout=0.0).train().double()
+    expected = fixture_json("traj_gcn_cmu")["train"]
+    loss = training_loss(model, batch=3)
+    assert loss.item() == pytest.approx(expected["loss"], rel=1e-6)
+    loss.backward()
     norm = torch.nn.utils.get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
-    assert float(norm) == pytest.approx(expected["total_grad_norm_before_clip"], rel=1e-4)
+    assert float(norm) == pytest.approx(expected["total_grad_norm_before_clip"], rel=0.4)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +109,12 @@ def test_all_coefficients_are_lossless_and_few_smooth():
         assert (relative_error(output, padded) < 1e-5) is lossless
 
 
-def test_errors():
-    with pytest.raises(CheckpointError, match=r"parameter 'first_left.0.gc1.att': expected the authors' names gc1"):
-        TrajGCN.convert_authors_state({"first_left.0.gc1.att": torch.zeros(1)})
+@pytest.mark.parametrize("key", ["gc2.weight", "first_left.0.gc1.att", "gcbs.0.act.weight", "gcbs.0"])
+def test_foreign_keys_are_refused(key):
+    with pytest.raises(CheckpointError, match=f"parameter '{key}': expected the authors' names gc1"):
+        TrajGCN.convert_authors_state({key: torch.zeros(1)})
+
+
+def test_more_coefficients_than_frames_are_refused():
     with pytest.raises(ConfigError, match="num_coefficients: expected at most 35"):
         registry.build("traj-gcn", num_coefficients=36)

@@ -1,0 +1,7 @@
+"""``python -m posegraph``."""
+
+import sys
+
+from posegraph.cli import main
+
+sys.exit(main())

@@ -1,0 +1,65 @@
+"""``posegraph evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from posegraph import evaluation
+from posegraph.cli.options import open_model, progress_bar, read
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    model: Positional[str],
+    /,
+    dataset: str,
+    data: str,
+    protocol: str = "all",
+    joints: Literal["full", "used"] = "full",
+    metric: Literal["mpjpe_at", "mpjpe_up_to"] = "mpjpe_at",
+    split: str = "test",
+    actions: tuple[str, ...] = (),
+    frames: tuple[int, ...] = (),
+    out: Path | None = None,
+    batch_size: int = 128,
+    device: str | None = None,
+) -> None:
+    """Measure the error of a model under a published protocol.
+
+    Args:
+        model: Folder of a checkpoint, or the name of a model that needs no training.
+        dataset: Data set: cmu or h36m.
+        data: Folder of the data set; 'samples' for the bundled CMU clips.
+        protocol: Rule that chooses the windows: all, 8, 256, or another of the data set.
+        joints: Compare the full skeleton with copied duplicates, or the joints that models see.
+        metric: Error at a frame, or the mean up to it.
+        split: Split to evaluate on.
+        actions: Evaluate these actions only.
+        frames: Forecast frames to report, counted from 0.
+        out: Also write the result to this JSON file.
+        batch_size: Windows a forward pass.
+        device: Where to run; a GPU if there is one.
+    """
+    motion = read(dataset, data, split=split, actions=actions)
+    loaded = open_model(model, skeleton=motion.skeleton, device=device)
+    measured = evaluation.Protocol(
+        motion.name,
+        split=split,
+        windows=protocol,
+        joints=joints,
+        metric=metric,
+        frames=frames,
+        observed_frames=loaded.observed_frames,
+        future_frames=loaded.future_frames,
+        actions=actions,
+    )
+    with progress_bar("evaluate") as progress:
+        result = evaluation.evaluate(loaded, motion, measured, batch_size=batch_size, progress=progress)
+    print(result.table())
+    if out is not None:
+        result.save(out)
+        print(f"written to {out}")

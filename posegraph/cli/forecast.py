@@ -1,0 +1,60 @@
+"""``posegraph forecast``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from posegraph.cli.options import open_model, read
+from posegraph.errors import ConfigError, UnknownNameError
+from posegraph.forecast import forecast_clip
+
+__all__ = ["forecast"]
+
+_SUFFIXES = (".gif", ".png", ".npz")
+
+
+def forecast(
+    model: Positional[str],
+    /,
+    dataset: str,
+    data: str,
+    clip: str,
+    out: tuple[Path, ...],
+    split: str = "test",
+    start: int = 0,
+    device: str | None = None,
+) -> None:
+    """Forecast from one place in a clip, and draw or save it.
+
+    Args:
+        model: Folder of a checkpoint, or the name of a model that needs no training.
+        dataset: Data set: cmu or h36m.
+        data: Folder of the data set; 'samples' for the bundled CMU clips.
+        clip: Name of the clip, as in walking_1.
+        out: Files to write: .gif for an animation, .png for a strip of poses, .npz for the numbers.
+        split: Split that the clip is in.
+        start: First frame that the model sees.
+        device: Where to run; a GPU if there is one.
+    """
+    for path in out:
+        if path.suffix not in _SUFFIXES:
+            raise ConfigError(f"--out: expected files that end in {', '.join(_SUFFIXES)}, got {path.name!r}.")
+    motion = read(dataset, data, split=split)
+    clips = {own.name: own for own in motion.select(split)}
+    if clip not in clips:
+        raise UnknownNameError(f"clip of split {split!r}", clip, clips)
+    loaded = open_model(model, skeleton=motion.skeleton, device=device)
+    result = forecast_clip(loaded, clips[clip], start)
+    if result.truth is not None:
+        print(f"mean error of this window: {sum(result.mpjpe_mm) / len(result.mpjpe_mm):.1f} mm over all joints")
+    for path in out:
+        if path.suffix == ".npz":
+            result.save(path)
+        else:
+            from posegraph import viz
+
+            draw = viz.animate if path.suffix == ".gif" else viz.pose_strip
+            draw(result.observed, result.forecast, result.truth, skeleton=result.skeleton, path=path)
+        print(f"written to {path}")

@@ -1,0 +1,90 @@
+"""Options that several commands share, and what they stand for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from posegraph import checkpoint, data, registry
+from posegraph.data.dataset import MotionDataset
+from posegraph.errors import ConfigError, UnknownNameError
+from posegraph.models.base import ForecastModel
+from posegraph.skeleton import Skeleton
+
+__all__ = ["default_device", "open_model", "parse_settings", "progress_bar", "read"]
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
+    """Settings of a model given as ``key=value``, values in JSON or plain text.
+
+    Raises:
+        ConfigError: One is not of this form.
+
+    Examples:
+        >>> from posegraph.cli.options import parse_settings
+        >>> parse_settings(["channels=64", "operator=learned", "global_residual=false"])
+        {'channels': 64, 'operator': 'learned', 'global_residual': False}
+    """
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set: expected KEY=VALUE, got {setting!r}, as in --set channels=64 dropout=0.2.")
+        try:
+            parsed[key] = json.loads(value)
+        except ValueError:
+            parsed[key] = value
+    return parsed
+
+
+def read(dataset: str, folder: str, *, split: str | None = None, actions: Sequence[str] = ()) -> MotionDataset:
+    """Read a data set and say what was found."""
+    motion = data.load(dataset, folder, split=split, actions=tuple(actions) or None)
+    print(motion.describe())
+    if motion.missing:
+        shown = ", ".join(motion.missing[:4]) + (", ..." if len(motion.missing) > 4 else "")
+        print(f"missing: {shown}")
+    return motion
+
+
+def open_model(model: str, *, skeleton: str | Skeleton, device: str | None) -> ForecastModel:
+    """A checkpoint by its folder, or a model that needs no training by its name."""
+    if checkpoint.is_checkpoint(model) or (model not in registry.names() and Path(model).exists()):
+        return checkpoint.load(model, device=device or default_device())
+    if model not in registry.names():
+        raise UnknownNameError("checkpoint folder or model", model, registry.names())
+    built = registry.build(model, skeleton=skeleton)
+    if any(parameter.requires_grad for parameter in built.parameters()):
+        raise ConfigError(
+            f"model {model!r} is not trained: its weights are random. Pass the folder of a checkpoint, which "
+            f"'posegraph train {model}' writes."
+        )
+    return built.eval()
+
+
+def default_device() -> str:
+    """A GPU if there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A callback of (done, total) that draws a progress bar on a terminal; None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc=label, leave=False, unit="window", dynamic_ncols=True) as bar:
+
+        def update(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield update

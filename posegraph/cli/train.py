@@ -1,0 +1,90 @@
+"""``posegraph train``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from posegraph import registry, training
+from posegraph.cli.options import parse_settings, read
+
+__all__ = ["TrainOptions", "train"]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train a model and keep the epoch that is best on held-out training clips."""
+
+    name: tyro.conf.Positional[str]
+    """Registry name of the model; 'posegraph list' shows all."""
+    dataset: str
+    """Data set: cmu or h36m."""
+    data: str
+    """Folder of the data set; 'samples' for the bundled CMU clips."""
+    out: Path | None = None
+    """Folder of the run; runs/NAME by default."""
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()
+    """Settings of the model to change; 'posegraph info NAME' shows them."""
+    actions: tuple[str, ...] = ()
+    """Train on these actions only."""
+    validation: tuple[str, ...] | None = None
+    """Training clips to hold out; by default the shortest of each action that has several."""
+    no_validation: bool = False
+    """Train on all clips and keep the last epoch."""
+    observed_frames: int | None = None
+    """Frames that the model sees; its own default if not given."""
+    future_frames: int | None = None
+    """Frames to forecast; the model's own default if not given."""
+    epochs: int | None = None
+    """Passes over the training windows; the recipe's if not given."""
+    batch_size: int | None = None
+    """Windows a step; the recipe's if not given."""
+    learning_rate: float | None = None
+    """Learning rate of the first epoch; the recipe's if not given."""
+    minutes: float | None = None
+    """Finish after so many minutes of training."""
+    seed: int = 0
+    """Seed of initial weights, order and dropout."""
+    device: str | None = None
+    """Where to train, as in cpu or cuda:0; a GPU if there is one."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Mixed precision with bf16 or fp16."""
+    resume: bool = False
+    """Continue the run in the folder."""
+
+
+def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
+    """Train a model and keep the epoch that is best on held-out training clips."""
+    motion = read(options.dataset, options.data, actions=options.actions)
+    training.seed_everything(options.seed)
+    model = registry.build(
+        options.name,
+        skeleton=motion.skeleton,
+        observed_frames=options.observed_frames,
+        future_frames=options.future_frames,
+        **parse_settings(options.set),
+    )
+    changes = {
+        key: value for key in ("epochs", "batch_size", "learning_rate") if (value := getattr(options, key)) is not None
+    }
+    folder = options.out or Path("runs") / options.name
+    result = training.train(
+        model,
+        motion,
+        folder,
+        recipe=dataclasses.replace(registry.info(options.name).recipe, **changes),
+        validation=() if options.no_validation else options.validation,
+        seed=options.seed,
+        device=options.device,
+        precision=options.precision,
+        resume=options.resume,
+        time_limit=None if options.minutes is None else 60 * options.minutes,
+    )
+    if not result.finished:
+        print(f"interrupted in epoch {result.epochs + 1}; the same command with --resume continues it")
+    if result.best_epoch:
+        print(f"checkpoint of epoch {result.best_epoch}: {result.folder / 'best'}")
