@@ -58,13 +58,11 @@ def hop_distances(adjacency: torch.Tensor) -> torch.Tensor:
 
 
 def normalize(adjacency: torch.Tensor, method: str = "symmetric") -> torch.Tensor:
-    r"""Normalise by node degrees: ``"symmetric"`` $D^{-1/2} A D^{-1/2}$, ``"rows"`` $D^{-1} A$, ``"columns"`` $A D^{-1}$.
-
-    Nodes of degree zero stay zero.
+    r"""Normalise by node degrees; nodes of degree zero stay zero.
 
     Args:
         adjacency: Matrix ``(nodes, nodes)`` of non-negative weights.
-        method: Which normalisation.
+        method: ``"symmetric"`` $D^{-1/2} A D^{-1/2}$, ``"rows"`` $D^{-1} A$, or ``"columns"`` $A D^{-1}$.
 
     Returns:
         Matrix ``(nodes, nodes)``.

@@ -17,9 +17,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-import posegraph
 from posegraph import registry
 from posegraph._files import replace_file
+from posegraph._version import __version__
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.skeleton import Skeleton
 
@@ -222,7 +222,7 @@ def _describe(model: ForecastModel, record: Mapping[str, Any] | None) -> dict[st
         "future_frames": model.future_frames,
         "num_parameters": sum(p.numel() for p in model.parameters()),
         "versions": {
-            "posegraph": posegraph.__version__,
+            "posegraph": __version__,
             "torch": torch.__version__,
             "python": platform.python_version(),
         },

@@ -161,8 +161,8 @@ class JointGrouping:
 def automatic_groupings(parents: Sequence[int], num_levels: int) -> tuple[JointGrouping, ...]:
     """Coarser scales for any skeleton, derived from its parents alone.
 
-    Each level pairs joints along every unbranched chain, from its far end inwards, which about halves the joints and
-    treats mirrored limbs alike. Where no chain is left to pair, the end joints of one parent merge with it. Groups never overlap.
+    Each level pairs joints along every unbranched chain, from its far end inwards, so mirrored limbs are treated
+    alike. Where no chain is left to pair, the end joints of one parent merge with it. Groups never overlap.
 
     Args:
         parents: Parent of each joint, -1 for the root.

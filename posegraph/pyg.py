@@ -63,8 +63,8 @@ def skeleton_to_data(skeleton: Skeleton, poses: torch.Tensor | None = None) -> D
         poses: Poses ``(frames, joints, 3)``.
 
     Returns:
-        `torch_geometric.data.Data` with ``edge_index``, ``parent``, ``joint_names``, ``mirrored``, ``skeleton_name`` and, with poses,
-        ``pos`` ``(joints, frames, 3)``: node first, so that batching concatenates joints.
+        `torch_geometric.data.Data` with ``edge_index``, ``parent``, ``joint_names``, ``mirrored``, ``skeleton_name``
+        and, with poses, ``pos`` ``(joints, frames, 3)``: node first, so that batching concatenates joints.
 
     Raises:
         ShapeError: The poses do not fit the skeleton.
@@ -101,8 +101,8 @@ def skeleton_from_data(data: Data, *, name: str | None = None) -> Skeleton:
     """Read a skeleton from a tree-shaped graph.
 
     Args:
-        data: A connected graph without cycles. ``parent``, ``joint_names``, ``mirrored`` and ``skeleton_name`` are used if it has them; without
-            ``parent`` node 0 is the root.
+        data: A connected graph without cycles. ``parent``, ``joint_names``, ``mirrored`` and ``skeleton_name`` are
+            used if it has them; without ``parent`` node 0 is the root.
         name: Name of the skeleton, in place of the graph's.
 
     Returns:
@@ -129,7 +129,8 @@ def skeleton_from_data(data: Data, *, name: str | None = None) -> Skeleton:
 def _rooted(data: Data, count: int) -> tuple[int, ...]:
     from torch_geometric.utils import remove_self_loops, to_undirected
 
-    edge_index = to_undirected(remove_self_loops(data.edge_index)[0], num_nodes=count)
+    edges = torch.empty(2, 0, dtype=torch.long) if data.edge_index is None else data.edge_index
+    edge_index = to_undirected(remove_self_loops(edges)[0], num_nodes=count)
     if edge_index.shape[1] != 2 * (count - 1):
         raise SkeletonError(
             f"graph: expected a tree of {count} nodes with {count - 1} undirected edges, got "

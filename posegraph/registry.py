@@ -245,7 +245,7 @@ def _load() -> None:
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         try:
             entry.load()
-        except Exception as error:  # noqa: BLE001 - whatever a plugin does wrong must not break the library
+        except Exception as error:  # whatever a plugin does wrong must not break the library
             owner = entry.dist.name if entry.dist is not None else "an unknown distribution"
             warnings.warn(
                 f"the model plugin {entry.name!r} of {owner} could not be loaded and is left out: "

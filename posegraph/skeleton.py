@@ -227,7 +227,7 @@ class Skeleton:
         used_index = {j: i for i, j in enumerate(self.used)}
         source = {self.index(c): self.index(s) for c, s in self.duplicates.items()}
         parents = [-1] * self.num_used
-        depth = {j: 0 for j in self.used}
+        depth = dict.fromkeys(self.used, 0)
         for joint in self.used:
             above = self.parents[joint]
             while above >= 0 and source.get(above, above) not in used_index:

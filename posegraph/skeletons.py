@@ -1,7 +1,8 @@
 """The built-in skeletons, by joint name.
 
 Positions are in millimetres and follow the exponential-map files that the field's papers use, with y up and the
-subject's left on the positive x axis. A joint's position is where the bone of its name starts, so "RightLeg" is the right knee.
+subject's left on the positive x axis. A joint's position is where the bone of its name starts: "RightLeg" is the
+right knee.
 
 * ``h36m``: Human3.6M, 32 joints, 22 of them used. Bone names are the data set's own; ``_Site`` marks end sites.
 * ``cmu``: CMU Mocap in the 38-joint BVH conversion, 25 joints used. Offsets are BVH units times 70, as in the

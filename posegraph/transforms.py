@@ -59,7 +59,10 @@ def pad_last_pose(observed: torch.Tensor, future_frames: int) -> torch.Tensor:
 
 
 def to_nodes(poses: torch.Tensor) -> torch.Tensor:
-    """Rearrange poses ``(batch, frames, joints, 3)`` to nodes ``(batch, 3 * joints, frames)``; node = 3 * joint + axis."""
+    """Rearrange poses ``(batch, frames, joints, 3)`` to nodes ``(batch, 3 * joints, frames)``.
+
+    Node ``3 * joint + axis`` is one coordinate of a joint; its channels are the frames.
+    """
     return poses.flatten(2).transpose(1, 2)
 
 

@@ -15,6 +15,7 @@ PACKAGE = ROOT / "posegraph"
 
 # A module imports only from entries above its own. "data.*" stands for the modules of a folder.
 ORDER = (
+    "_version",
     "errors",
     "_checks",
     "_files",

@@ -49,8 +49,8 @@ def requirements() -> list[Requirement]:
 
 
 def test_the_version_is_a_literal_of_the_package() -> None:
-    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "posegraph.__version__"}
-    body = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")).body
+    assert PYPROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "posegraph._version.__version__"}
+    body = ast.parse((PACKAGE / "_version.py").read_text(encoding="utf-8")).body
     values = [
         ast.literal_eval(node.value)
         for node in body

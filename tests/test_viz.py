@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from posegraph.skeleton import Skeleton
 CMU = skeletons.get("cmu")
 RGB = {name: tuple(bytes.fromhex(color[1:])) for name, color in {**viz.SIDES, "observed": viz.OBSERVED}.items()}
 TRUTH = tuple(bytes.fromhex(viz.TRUTH[1:]))
-BROWSER_LEGEND = 60  # rows at the bottom that hold legend and timeline, in pixels of 480
+STAGE = slice(80, -60)  # rows of an animation that hold no text
 
 
 def motion(frames: int, sway: float = 0.6) -> torch.Tensor:
@@ -56,12 +57,14 @@ def durations(path: Path) -> list[int]:
 
 
 def count(image: np.ndarray, color: tuple[int, ...]) -> int:
-    """Pixels of a colour above the legend."""
-    return int((image[:-BROWSER_LEGEND] == color).all(axis=-1).sum())
+    """Pixels of a colour."""
+    return int((image == color).all(axis=-1).sum())
 
 
-def mean_column(image: np.ndarray, color: tuple[int, ...]) -> float:
-    return float(np.nonzero((image[:-BROWSER_LEGEND] == color).all(axis=-1))[1].mean())
+def where(image: np.ndarray, color: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a colour."""
+    rows, columns = np.nonzero((image == color).all(axis=-1))
+    return rows, columns
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +117,7 @@ def test_the_animation_has_every_frame_and_loops(gif: Path) -> None:
     assert durations(gif) == [40] * 6 + [1000]
     with Image.open(gif) as opened:
         assert opened.info["loop"] == 0
-    assert not any(np.array_equal(a, b) for a, b in zip(frames, frames[1:], strict=False))
+    assert not any(np.array_equal(a, b) for a, b in pairwise(frames))
 
 
 def test_the_background_is_white(gif: Path) -> None:
@@ -122,24 +125,24 @@ def test_the_background_is_white(gif: Path) -> None:
 
 
 def test_colours_tell_observed_from_forecast_and_sides_apart(gif: Path) -> None:
-    frames = images(gif)
+    frames = [frame[STAGE] for frame in images(gif)]
     for frame in frames[:4]:
         assert count(frame, RGB["observed"]) > 500
-        assert not any(count(frame, color) for color in (RGB["left"], RGB["right"], RGB["centre"], TRUTH))
+        assert not any(count(frame, RGB[side]) for side in viz.SIDES)
     for frame in frames[4:]:
-        assert all(count(frame, color) > 200 for color in (RGB["left"], RGB["right"], RGB["centre"]))
+        assert all(count(frame, RGB[side]) > 200 for side in viz.SIDES)
         assert count(frame, RGB["observed"]) == 0
-    assert count(frames[-1], TRUTH) > 200
+    # edges of observed bones mix to the colour of the truth here and there, so a few pixels prove nothing
+    assert count(frames[-1], TRUTH) > 5 * count(frames[0], TRUTH)
     # seen from the front, the subject's left is on the right
-    assert mean_column(frames[-1], RGB["left"]) > mean_column(frames[-1], RGB["right"])
+    assert where(frames[-1], RGB["left"])[1].mean() > where(frames[-1], RGB["right"])[1].mean()
 
 
-def test_the_body_stands_upright(gif: Path) -> None:
-    """The head, in the colour of the centre, is above; the lowest thing of the body belongs to a leg."""
-    image = images(gif)[-1][:-BROWSER_LEGEND]
-    rows = {side: np.nonzero((image == RGB[side]).all(axis=-1))[0] for side in ("left", "right", "centre")}
-    assert rows["centre"].min() < min(rows["left"].min(), rows["right"].min())
-    assert rows["centre"].max() < min(rows["left"].max(), rows["right"].max())
+def test_the_body_stands_upright(tmp_path: Path) -> None:
+    image = images(draw(tmp_path / "rest.gif", forecast=motion(1, 0.0), truth=None))[-1][STAGE]
+    rows = {side: where(image, RGB[side])[0] for side in viz.SIDES}
+    assert rows["centre"].min() < min(rows["left"].min(), rows["right"].min())  # the head
+    assert rows["centre"].max() < min(rows["left"].max(), rows["right"].max())  # the feet
 
 
 def test_the_observed_phase_does_not_depend_on_the_forecast(tmp_path: Path) -> None:
@@ -152,8 +155,9 @@ def test_the_observed_phase_does_not_depend_on_the_forecast(tmp_path: Path) -> N
 
 def test_without_truth_nothing_is_drawn_behind(tmp_path: Path) -> None:
     frames = images(draw(tmp_path / "body.gif", truth=None))
+    with_truth = images(draw(tmp_path / "truth.gif"))
     assert len(frames) == 7
-    assert not any(count(frame, TRUTH) for frame in frames)
+    assert 5 * count(frames[-1][STAGE], TRUTH) < count(with_truth[-1][STAGE], TRUTH)
 
 
 @pytest.mark.parametrize("size", [200, 333])
@@ -280,7 +284,7 @@ def test_the_strip_shows_the_chosen_frames(tmp_path: Path, monkeypatch: pytest.M
         title="A title",
     )
     assert {"A title", "last observed", "+2 frames\n(80 ms)", "+5 frames\n(200 ms)", "truth"} <= set(drawn)
-    image = np.asarray(Image.open(path).convert("RGB"))
+    image = np.asarray(Image.open(path).convert("RGB"))[170:-80]  # without text
     third = image.shape[1] // 3
     assert count(image[:, :third], RGB["observed"]) > 500
     assert count(image[:, third:], RGB["observed"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from posegraph import checkpoint, evaluation, registry, training
 from posegraph.cli.options import progress_bar, read
@@ -13,7 +14,7 @@ from posegraph.recipe import Recipe
 __all__ = ["demo"]
 
 # Narrower than the paper's 256 channels and six blocks, and a larger learning rate, to learn within the time.
-_SETTINGS = {"channels": 64, "num_blocks": 2}
+_SETTINGS: dict[str, Any] = {"channels": 64, "num_blocks": 2}
 _RECIPE = Recipe(learning_rate=1e-3, decay=0.9, batch_size=16, epochs=16)
 _CLIP, _START = "walking_1", 60
 

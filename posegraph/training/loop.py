@@ -186,12 +186,14 @@ class _Run:
         """How epochs are compared; None without validation."""
         if not self.dataset.clips.get("val"):
             return None
-        frames = {"observed_frames": self.model.observed_frames, "future_frames": self.model.future_frames}
-        return Protocol(self.dataset.name, split="val", actions=self._validated_actions(), **frames)
-
-    def _validated_actions(self) -> tuple[str, ...]:
         present = {clip.action for clip in self.dataset.clips["val"]}
-        return tuple(action for action in self.dataset.actions if action in present)
+        return Protocol(
+            self.dataset.name,
+            split="val",
+            observed_frames=self.model.observed_frames,
+            future_frames=self.model.future_frames,
+            actions=tuple(action for action in self.dataset.actions if action in present),
+        )
 
     def _settings(self, dataset: MotionDataset, precision: Precision) -> dict[str, Any]:
         recipe = dataclasses.asdict(self.recipe)
