@@ -119,10 +119,13 @@ def coarsen_bones(bones: Bones, grouping: JointGrouping) -> tuple[tuple[int, int
         >>> coarsen_bones([(0, 1), (1, 2)], JointGrouping(((0, 1), (2,)), 3))
         ((0, 1),)
     """
-    member = grouping.membership()
-    links = bone_adjacency(bones, grouping.num_joints, self_loops=True)
-    coarse = member @ links @ member.T
-    return tuple((i, j) for i, j in coarse.triu(1).nonzero().tolist())
+    groups_of: list[list[int]] = [[] for _ in range(grouping.num_joints)]
+    for i, group in enumerate(grouping.groups):
+        for joint in group:
+            groups_of[joint].append(i)
+    links = [*bones, *((joint, joint) for joint in grouping.shared)]
+    pairs = {(min(p, q), max(p, q)) for a, b in links for p in groups_of[a] for q in groups_of[b] if p != q}
+    return tuple(sorted(pairs))
 
 
 def _inverse(degree: torch.Tensor) -> torch.Tensor:

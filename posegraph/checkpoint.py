@@ -40,7 +40,8 @@ def save_checkpoint(model: ForecastModel, folder: str | Path, *, record: Mapping
     Args:
         model: A model of a registered class.
         folder: Folder to write, made if it does not exist.
-        record: JSON-ready notes to keep in ``config.json`` under "record": training data, seed, protocol, result.
+        record: JSON-ready notes to keep in ``config.json`` under "record": training data, seed, protocol, result. By
+            default those that the model was loaded with.
 
     Returns:
         The folder.
@@ -95,6 +96,7 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> ForecastM
         raise CheckpointError(
             f"{folder}: the checkpoint is damaged: {type(error).__name__}: {error}. Save or copy it again."
         ) from error
+    model.record = data["record"]
     return model.eval().to(device)
 
 
@@ -226,7 +228,7 @@ def _describe(model: ForecastModel, record: Mapping[str, Any] | None) -> dict[st
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
-        "record": dict(record or {}),
+        "record": dict(model.record if record is None else record),
     }
 
 

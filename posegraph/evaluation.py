@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,10 +115,12 @@ class Result:
     Args:
         protocol: What was measured; ``actions`` and ``label_fps`` are filled in.
         actions: Errors of each action that had clips.
+        model: Name of the model and, of a trained checkpoint, seed, epoch and how the epoch was selected.
     """
 
     protocol: Protocol
     actions: Mapping[str, ActionResult]
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -144,6 +146,7 @@ class Result:
                 **dataclasses.asdict(self.protocol),
                 "frames": frames,
                 "actions": list(self.protocol.actions),
+                "model": dict(self.model),
             },
             "actions": {
                 name: {"windows": action.windows, "frames": frames, "mpjpe_mm": list(action.mpjpe_mm)}
@@ -179,6 +182,11 @@ class Result:
         rows.append([mean_of, "", *(f"{error:.2f}" for error in self.mpjpe_mm), f"{self.mean_mm:.2f}"])
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [self.protocol.describe()]
+        if self.model:
+            name, *known = (
+                str(value) if key in ("name", "selection") else f"{key} {value}" for key, value in self.model.items()
+            )
+            lines.append(", ".join([f"model: {name}", *known]))
         for first, *rest in rows:
             cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(rest, widths[1:], strict=True))]
             lines.append("  ".join(cells).rstrip())
@@ -217,12 +225,12 @@ def evaluate(
         DataError: The data set has no clip of these actions, or a clip is too short.
 
     Examples:
-        >>> from posegraph import data
+        >>> from posegraph import data, registry
         >>> from posegraph.evaluation import evaluate
-        >>> from posegraph.models import ZeroVelocity
         >>> clips = data.load("cmu", "samples", split="test", actions=["running", "walking"])
-        >>> print(evaluate(ZeroVelocity(skeleton="cmu"), clips).table())
+        >>> print(evaluate(registry.build("zero-velocity", skeleton="cmu"), clips).table())
         cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: running, walking, ms labels at 25 fps
+        model: zero-velocity
         action     windows  frame 1  frame 3  frame 7  frame 9  frame 13  frame 24    mean
                               80 ms   160 ms   320 ms   400 ms    560 ms   1000 ms
         running         48    32.41    61.89   113.80   135.75    171.36    210.12  120.89
@@ -249,9 +257,7 @@ def evaluate(
     total = sum(len(own) for own in windows.values())
     results: dict[str, ActionResult] = {}
     done = 0
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
+    with model.evaluating():
         for action in protocol.actions:
             if action not in windows:
                 continue
@@ -260,10 +266,15 @@ def evaluate(
             errors = _mean_errors(model, windows[action], protocol, batch_size, report)
             results[action] = ActionResult(len(windows[action]), errors)
             done += len(windows[action])
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    return Result(protocol, results)
+    return Result(protocol, results, _describe_model(model))
+
+
+def _describe_model(model: ForecastModel) -> dict[str, Any]:
+    """What a number needs to know of the model besides the protocol: its name, and how its weights came about."""
+    training = model.record.get("training", {})
+    known = {"seed": training.get("seed"), "epoch": training.get("epoch"), "selection": model.record.get("selection")}
+    name = model.registry_name or type(model).__name__
+    return {"name": name, **{key: value for key, value in known.items() if value is not None}}
 
 
 @torch.inference_mode()
@@ -275,7 +286,7 @@ def _mean_errors(
     report: Callable[[int], object] | None,
 ) -> tuple[float, ...]:
     """The metric at each frame of the protocol, averaged over windows."""
-    windows = windows.to(_device_of(model))
+    windows = windows.to(model.device)
     metric = _METRICS[protocol.metric]
     sums: list[torch.Tensor] = []  # one a batch, added up at the end: no device is waited for in between
     done = 0
@@ -294,12 +305,6 @@ def _mean_errors(
     return tuple(mean[list(protocol.frames)].tolist())
 
 
-def _device_of(model: ForecastModel) -> torch.device:
-    """Where the model's tensors are; the CPU if it has none."""
-    tensors = (*model.parameters(), *model.buffers())
-    return tensors[0].device if tensors else torch.device("cpu")
-
-
 def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol) -> None:
     if protocol.dataset != dataset.name:
         raise ConfigError(
@@ -312,11 +317,7 @@ def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol)
             f"frames, got one of {frames[0]} and {frames[1]}. Set the protocol's frames to the model's."
         )
     ours, theirs = dataset.skeleton, model.skeleton
-    if (ours.joint_names, ours.used, dict(ours.duplicates)) != (
-        theirs.joint_names,
-        theirs.used,
-        dict(theirs.duplicates),
-    ):
+    if not ours.matches(theirs):
         raise ConfigError(
             f"skeleton: expected a model of {ours.name!r} ({ours.num_joints} joints, {ours.num_used} used) as in data "
             f"set {dataset.name!r}, got one of {theirs.name!r} ({theirs.num_joints} joints, {theirs.num_used} used). "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
@@ -92,9 +90,8 @@ class Forecaster:
         window = window[:, -needed:]
         observed = skeleton.reduce(window)
         _check_finite(observed, skeleton)
-        like = _example_of(self.model)
-        with _evaluating(self.model), torch.inference_mode():
-            used = self.model.predict(observed.to(like.device, like.dtype))
+        with self.model.evaluating(), torch.inference_mode():
+            used = self.model.predict(observed.to(self.model.device, self.model.dtype))
         # Outside of inference mode, so that the caller gets an ordinary tensor, free to be changed in place.
         full = skeleton.expand(used.to(poses.device, poses.dtype), template=window[:, -1:])
         return full if batched else full[0]
@@ -193,11 +190,7 @@ def forecast_clip(
         (torch.Size([25, 38, 3]), 25)
     """
     ours, theirs = model.skeleton, clip.skeleton
-    if (ours.joint_names, ours.used, dict(ours.duplicates)) != (
-        theirs.joint_names,
-        theirs.used,
-        dict(theirs.duplicates),
-    ):
+    if not ours.matches(theirs):
         raise ConfigError(
             f"{clip.label}: expected poses of the model's skeleton {ours.name!r} ({ours.num_joints} joints, "
             f"{ours.num_used} used), got {theirs.name!r} ({theirs.num_joints} joints, {theirs.num_used} used). "
@@ -221,24 +214,6 @@ def forecast_clip(
         fps=clip.fps,
         start=start,
     )
-
-
-@contextmanager
-def _evaluating(model: ForecastModel) -> Iterator[None]:
-    """Evaluation mode inside, each module's own mode again outside."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
-def _example_of(model: ForecastModel) -> torch.Tensor:
-    """A tensor with the device and number type of the model's; float32 on the CPU if it has none."""
-    tensors = (tensor for tensor in (*model.parameters(), *model.buffers()) if tensor.is_floating_point())
-    return next(tensors, torch.empty(0, dtype=torch.float32))
 
 
 def _check_finite(observed: torch.Tensor, skeleton: Skeleton) -> None:

@@ -161,8 +161,9 @@ class JointGrouping:
 def automatic_groupings(parents: Sequence[int], num_levels: int) -> tuple[JointGrouping, ...]:
     """Coarser scales for any skeleton, derived from its parents alone.
 
-    Each level pairs joints along every unbranched chain, from its far end inwards, so mirrored limbs are treated
-    alike. Where no chain is left to pair, the end joints of one parent merge with it. Groups never overlap.
+    From the end joints to the root, each joint takes those of its children that have not taken any themselves. So a
+    group is a joint with some of its children, and only the root can be left alone: each level at least halves the
+    joints, treats mirrored limbs alike, and does not depend on the order of the joints. Groups never overlap.
 
     Args:
         parents: Parent of each joint, -1 for the root.
@@ -179,7 +180,7 @@ def automatic_groupings(parents: Sequence[int], num_levels: int) -> tuple[JointG
     current = list(parents)
     levels: list[JointGrouping] = []
     for _ in range(num_levels):
-        groups = _contract(current)
+        groups = _merge_children(current)
         levels.append(JointGrouping(groups, len(current)))
         group_of = {joint: i for i, group in enumerate(groups) for joint in group}
         coarse: list[int] = []
@@ -190,25 +191,18 @@ def automatic_groupings(parents: Sequence[int], num_levels: int) -> tuple[JointG
     return tuple(levels)
 
 
-def _contract(parents: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+def _merge_children(parents: Sequence[int]) -> tuple[tuple[int, ...], ...]:
     children: list[list[int]] = [[] for _ in parents]
     for joint, parent in enumerate(parents):
         if parent >= 0:
             children[parent].append(joint)
-    groups: list[list[int]] = []
-    taken: set[int] = set()
-    ends = [joint for joint in range(len(parents)) if len(children[joint]) != 1]
-    for end in ends:  # a chain runs from a leaf or a branching joint up to just below the next branching joint
-        chain = [end]
-        while parents[chain[-1]] >= 0 and len(children[parents[chain[-1]]]) == 1:
-            chain.append(parents[chain[-1]])
-        for start in range(0, len(chain), 2):
-            groups.append(sorted(chain[start : start + 2]))
-            taken.update(chain[start : start + 2])
-    if len(groups) == len(parents) > 1:  # every chain is a single joint: merge the leaves into their parent
-        depth_first = [joint for joint in ends if not children[joint]]
-        hubs = {parents[leaf] for leaf in depth_first}
-        groups = [sorted([hub, *(c for c in children[hub] if not children[c])]) for hub in hubs]
-        taken = {joint for group in groups for joint in group}
-        groups += [[joint] for joint in range(len(parents)) if joint not in taken]
-    return tuple(tuple(group) for group in sorted(groups))
+    order = [parents.index(-1)]
+    for joint in order:  # grows while it is read
+        order += children[joint]
+    groups: dict[int, list[int]] = {}
+    for joint in reversed(order):
+        alone = [child for child in children[joint] if len(groups[child]) == 1]
+        for child in alone:
+            del groups[child]
+        groups[joint] = [joint, *alone]
+    return tuple(sorted(tuple(sorted(group)) for group in groups.values()))

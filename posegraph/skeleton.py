@@ -162,6 +162,11 @@ class Skeleton:
             mirror[i], mirror[j] = j, i
         return tuple(mirror)
 
+    def matches(self, other: Skeleton) -> bool:
+        """Whether poses of the two mean the same: same joints, same used ones, same copies."""
+        ours, theirs = ((s.joint_names, s.used, dict(s.duplicates)) for s in (self, other))
+        return ours == theirs
+
     def reduce(self, full: torch.Tensor) -> torch.Tensor:
         """Select the used joints.
 

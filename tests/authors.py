@@ -55,5 +55,5 @@ def fixture_json(name: str) -> dict[str, Any]:
 
 def relative_error(actual: torch.Tensor, expected: np.ndarray | torch.Tensor) -> float:
     """Largest absolute error over the largest absolute value."""
-    actual, expected = actual.detach(), torch.as_tensor(expected)
+    actual, expected = actual.detach(), torch.as_tensor(expected).detach()
     return float((actual.double() - expected.double()).abs().max() / expected.double().abs().max())

@@ -189,6 +189,7 @@ def test_json_has_protocol_actions_and_mean(tmp_path):
             "future_frames": 2,
             "label_fps": 60.0,
             "actions": ["wave", "bow"],
+            "model": {"name": type(arm_model()).__name__},
         },
         "actions": {
             "wave": {"windows": 5, "frames": [1], "mpjpe_mm": [error]},
@@ -197,6 +198,15 @@ def test_json_has_protocol_actions_and_mean(tmp_path):
         "mean": {"actions": ["wave", "bow"], "frames": [1], "mpjpe_mm": [error], "mean_mm": error},
     }
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_result_tells_where_the_weights_come_from():
+    model = arm_model()
+    model.registry_name = "arm"
+    model.record = {"training": {"seed": 3, "epoch": 7, "recipe": {}}, "selection": "last epoch"}
+    result = evaluate(model, arms())
+    assert result.to_json()["protocol"]["model"] == {"name": "arm", "seed": 3, "epoch": 7, "selection": "last epoch"}
+    assert result.table().splitlines()[1] == "model: arm, seed 3, epoch 7, last epoch"
 
 
 def test_table_shows_the_protocol_and_both_labels():

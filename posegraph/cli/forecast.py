@@ -56,5 +56,13 @@ def forecast(
             from posegraph import viz
 
             draw = viz.animate if path.suffix == ".gif" else viz.pose_strip
-            draw(result.observed, result.forecast, result.truth, skeleton=result.skeleton, path=path)
+            draw(
+                result.observed,
+                result.forecast,
+                result.truth,
+                skeleton=result.skeleton,
+                path=path,
+                label_fps=motion.label_fps,
+                title=f"{loaded.registry_name} on {clip} ({motion.name})",
+            )
         print(f"written to {path}")

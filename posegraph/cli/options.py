@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -46,10 +47,10 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
 def read(dataset: str, folder: str, *, split: str | None = None, actions: Sequence[str] = ()) -> MotionDataset:
     """Read a data set and say what was found."""
     motion = data.load(dataset, folder, split=split, actions=tuple(actions) or None)
-    print(motion.describe())
-    if motion.missing:
-        shown = ", ".join(motion.missing[:4]) + (", ..." if len(motion.missing) > 4 else "")
-        print(f"missing: {shown}")
+    if os.environ.get("RANK", "0") == "0":  # of several training processes, one reports
+        print(motion.describe())
+        if motion.missing:
+            print(f"missing: {', '.join(motion.missing[:4])}{', ...' if len(motion.missing) > 4 else ''}")
     return motion
 
 

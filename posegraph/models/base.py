@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -62,6 +63,7 @@ class ForecastModel(nn.Module):
         self.future_frames = future_frames
         self.groupings: tuple[JointGrouping, ...] = ()
         self.registry_name: str | None = None
+        self.record: dict[str, Any] = {}
 
     @property
     def total_frames(self) -> int:
@@ -72,6 +74,31 @@ class ForecastModel(nn.Module):
     def num_joints(self) -> int:
         """Number of joints that the model sees."""
         return self.skeleton.num_used
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's tensors are; the CPU if it has none."""
+        return self._example().device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number type of the model's tensors; float32 if it has none."""
+        return self._example().dtype
+
+    def _example(self) -> torch.Tensor:
+        tensors = (tensor for tensor in (*self.parameters(), *self.buffers()) if tensor.is_floating_point())
+        return next(tensors, torch.empty(0))
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation mode inside; outside, every module has the mode that it had before."""
+        training = [module for module in self.modules() if module.training]
+        self.eval()
+        try:
+            yield
+        finally:
+            for module in training:
+                module.training = True
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Reconstruct the observed poses and forecast the future ones, at every scale.
