@@ -1,15 +1,24 @@
-"""What the examples in README.md and docs/ need: a folder of their own to write to."""
+"""What the examples in README.md and docs/ need: a folder of their own to write to, and a registry left as it was."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from posegraph import registry
+
 
 @pytest.fixture(autouse=True)
-def _examples_run_in_a_folder_of_their_own(
+def _examples_leave_nothing_behind(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if request.node.path.suffix == ".md":
-        monkeypatch.chdir(tmp_path)
+) -> Iterator[None]:
+    if request.node.path.suffix != ".md":
+        yield
+        return
+    monkeypatch.chdir(tmp_path)
+    before = registry.names()
+    yield
+    for name in set(registry.names()) - set(before):
+        registry.unregister(name)

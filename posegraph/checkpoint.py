@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
@@ -20,7 +21,7 @@ from safetensors.torch import load_file, save
 from posegraph import registry
 from posegraph._files import replace_file
 from posegraph._version import __version__
-from posegraph.errors import CheckpointError, ConfigError
+from posegraph.errors import CheckpointError, ConfigError, SkeletonError
 from posegraph.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ FORMAT_VERSION = 1
 """Version of the folder's layout; `load` refuses newer ones."""
 
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
+
+# What building a model from settings of the wrong kind, or reading weights that are not whole, raises.
+_DAMAGE = (AttributeError, ConfigError, KeyError, OSError, RuntimeError, SafetensorError, SkeletonError, TypeError)
 
 
 def save_checkpoint(model: ForecastModel, folder: str | Path, *, record: Mapping[str, Any] | None = None) -> Path:
@@ -91,12 +95,12 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> ForecastM
             future_frames=data["future_frames"],
             **data["config"],
         )
+        model.record = dict(data["record"])
         model.load_state_dict(load_file(folder / _WEIGHTS))
-    except (KeyError, TypeError, OSError, SafetensorError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise CheckpointError(
             f"{folder}: the checkpoint is damaged: {type(error).__name__}: {error}. Save or copy it again."
         ) from error
-    model.record = data["record"]
     return model.eval().to(device)
 
 
@@ -186,9 +190,17 @@ def from_authors(
 _CONTAINER_KEYS = ("model", "state_dict")
 
 
+def _number_types() -> list[Any]:
+    """What NumPy numbers are pickled as: the authors keep their errors beside the weights in this form."""
+    scalar = np.float64(0).__reduce__()[0]
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")  # NumPy 1 and 2
+    return [*((scalar, name) for name in names), np.dtype, *(type(np.dtype(t)) for t in ("f4", "f8", "i8"))]
+
+
 def _read_authors_file(path: Path) -> dict[str, torch.Tensor]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_number_types()):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises a dozen kinds, with advice to switch the protection off
         raise CheckpointError(
             f"{path}: expected a PyTorch file of tensors, but it cannot be read safely: {type(error).__name__}. "
@@ -198,7 +210,9 @@ def _read_authors_file(path: Path) -> dict[str, torch.Tensor]:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
             break
-    if not isinstance(content, dict) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items()
+    ):
         raise CheckpointError(
             f"{path}: expected a state dict, alone or under one of {_CONTAINER_KEYS}; got {type(content).__name__}. "
             "Is this a model checkpoint?"

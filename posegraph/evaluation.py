@@ -161,9 +161,11 @@ class Result:
         }
 
     def save(self, path: str | Path) -> None:
-        """Write `to_json` to a file, as a whole or not at all."""
+        """Write `to_json` to a file, as a whole or not at all; missing folders are made."""
+        path = Path(path)
         text = json.dumps(self.to_json(), indent=2) + "\n"
-        replace_file(Path(path), lambda file: file.write(text.encode()))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, lambda file: file.write(text.encode()))
 
     def table(self) -> str:
         """A plain-text table with its protocol, errors in millimetres.

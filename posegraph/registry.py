@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from posegraph.models.base import ForecastModel
     from posegraph.skeleton import Skeleton
 
-__all__ = ["ModelSpec", "build", "config", "info", "names", "register"]
+__all__ = ["ModelSpec", "build", "config", "info", "names", "register", "unregister"]
 
 ENTRY_POINT_GROUP = "posegraph.models"
 _BUILT_IN = "posegraph.models"
@@ -112,7 +112,11 @@ def register(
 
 
 def unregister(name: str) -> None:
-    """Remove a model, so that a test or a notebook can register its name anew; raises `UnknownNameError`."""
+    """Remove a model, so that a test or a notebook can register its name anew.
+
+    Raises:
+        UnknownNameError: There is no model of this name.
+    """
     info(name)
     del _SPECS[name]
 

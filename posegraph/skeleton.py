@@ -9,14 +9,15 @@ from typing import Any, Literal
 
 import torch
 
-from posegraph._checks import check_poses, check_positive
-from posegraph.errors import SkeletonError, UnknownNameError
+from posegraph._checks import check_positive
+from posegraph.errors import ShapeError, SkeletonError, UnknownNameError
 from posegraph.grouping import JointGrouping, automatic_groupings
 
 __all__ = ["Side", "Skeleton"]
 
 Vector = tuple[float, float, float]
 Side = Literal["left", "right", "centre"]
+"""Side of the body that a joint is on."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class Skeleton:
     up: Literal["x", "y", "z"] = "y"
 
     def __post_init__(self) -> None:
+        for name in ("joint_names", "parents", "constant"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "mirrored", tuple((left, right) for left, right in self.mirrored))
         count = len(self.joint_names)
         if count == 0:
             raise SkeletonError("joint_names: expected at least one joint, got none.")
@@ -83,8 +87,13 @@ class Skeleton:
         if len(self.order) != count:
             loop = sorted(set(range(count)) - set(self.order))
             raise SkeletonError(f"parents: expected a tree, but joints {loop} form a cycle.")
-        for name in (*self.constant, *self.duplicates, *self.duplicates.values(), *sum(self.mirrored, ())):
+        left_out = (*self.constant, *self.duplicates)
+        for name in (*left_out, *self.duplicates.values(), *sum(self.mirrored, ())):
             self.index(name)
+        for what, named in (("mirrored", sum(self.mirrored, ())), ("constant, duplicates", left_out)):
+            repeated = sorted({name for name in named if named.count(name) > 1})
+            if repeated:
+                raise SkeletonError(f"{what}: expected each joint once, got {repeated} more than once.")
         if not self.used:
             raise SkeletonError("constant, duplicates: expected at least one used joint, got none.")
         for copy, source in self.duplicates.items():
@@ -212,15 +221,9 @@ class Skeleton:
         return full
 
     def _check_joints(self, what: str, poses: torch.Tensor, joints: int) -> None:
-        lead = poses.reshape(-1, *poses.shape[-2:]) if poses.ndim >= 2 else poses
-        check_poses(
-            what,
-            lead,
-            frames=None,
-            joints=joints,
-            batch=False,
-            remedy=f"Skeleton {self.name!r} has {self.num_joints} joints, {self.num_used} of them used.",
-        )
+        if poses.ndim < 2 or poses.shape[-2] != joints or poses.shape[-1] != 3:
+            remedy = f"Skeleton {self.name!r} has {self.num_joints} joints, {self.num_used} of them used."
+            raise ShapeError(what, f"(..., {joints} joints, 3)", tuple(poses.shape), remedy)
 
     @cached_property
     def reduced(self) -> Skeleton:
@@ -229,28 +232,35 @@ class Skeleton:
         Each joint hangs on its nearest used ancestor, a copy standing for its source. Where the root itself is not
         used, its place is taken by the used joint nearest to it, centre joints first.
         """
-        used_index = {j: i for i, j in enumerate(self.used)}
         source = {self.index(c): self.index(s) for c, s in self.duplicates.items()}
-        parents = [-1] * self.num_used
+        parent: dict[int, int] = {}
         depth = dict.fromkeys(self.used, 0)
+
+        def hangs_on(joint: int, upper: int) -> bool:
+            while joint != upper and joint in parent:
+                joint = parent[joint]
+            return joint == upper
+
         for joint in self.used:
             above = self.parents[joint]
-            while above >= 0 and source.get(above, above) not in used_index:
+            while above >= 0:
+                candidate = source.get(above, above)
+                # A copy may stand above its own source, which then must not hang on itself.
+                if candidate in depth and not hangs_on(candidate, joint):
+                    parent[joint] = candidate
+                    break
                 above = self.parents[above]
                 depth[joint] += 1
-            if above >= 0:
-                parents[used_index[joint]] = used_index[source.get(above, above)]
-        tops = [j for j in self.used if parents[used_index[j]] < 0]
+        tops = [joint for joint in self.used if joint not in parent]
         root = min(tops, key=lambda j: (self.mirror[j] != j, depth[j], j))
-        for joint in tops:
-            if joint != root:
-                parents[used_index[joint]] = used_index[root]
+        parent.update({joint: root for joint in tops if joint != root})
+        parents = tuple(self.used.index(parent[joint]) if joint != root else -1 for joint in self.used)
         names = tuple(self.joint_names[j] for j in self.used)
         mirrored = tuple((left, right) for left, right in self.mirrored if left in names and right in names)
         return Skeleton(
             f"{self.name}-used",
             names,
-            tuple(parents),
+            parents,
             mirrored=mirrored,
             groupings=self.groupings,
             fps=self.fps,

@@ -4,6 +4,11 @@ import os
 import tempfile
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, whatever the load of the machine.
+settings.register_profile("posegraph", derandomize=True, deadline=None, database=None)
+settings.load_profile("posegraph")
 
 
 def pytest_configure(config: pytest.Config) -> None:

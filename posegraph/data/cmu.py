@@ -36,6 +36,7 @@ ACTIONS = (
     "walking",
     "washwindow",
 )
+"""Actions in the order of published tables."""
 _FILES_PER_SPLIT = {"train": 5, "test": 1}
 
 

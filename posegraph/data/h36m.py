@@ -43,7 +43,9 @@ ACTIONS = (
     "walkingdog",
     "walkingtogether",
 )
+"""Actions in the order of published tables."""
 SUBJECTS = {"train": ("S1", "S6", "S7", "S8", "S9"), "val": ("S11",), "test": ("S5",)}
+"""Subjects of each split."""
 
 
 def read(

@@ -26,6 +26,7 @@ _SEED = 1234567890
 _CONTEXT = 50
 
 Joints = Literal["used", "full"]
+"""The joints that models see, or all of them."""
 
 StartRule = Callable[[Sequence[Clip], int, int], Sequence[Sequence[int]]]
 """Maps the clips of one action, observed frames and future frames to the window starts in each clip."""

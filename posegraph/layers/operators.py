@@ -19,7 +19,9 @@ from posegraph.layers.graph_conv import GraphConv
 __all__ = ["OperatorFactory", "OperatorKind", "PerNodeLinear", "SkeletonConv", "operator_factory"]
 
 OperatorFactory = Callable[[int, int, int], nn.Module]
+"""Makes a graph operator from ``in_channels``, ``out_channels`` and ``num_nodes``."""
 OperatorKind = Literal["learned", "masked", "skeleton", "per-node"]
+"""Name of a graph operator; see `operator_factory`."""
 
 
 class PerNodeLinear(nn.Module):

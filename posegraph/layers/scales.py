@@ -18,6 +18,7 @@ from posegraph.skeleton import Skeleton
 __all__ = ["ResampleKind", "make_resampler", "scale_operators"]
 
 ResampleKind = Literal["learned", "grouping"]
+"""Name of a map between scales; see `make_resampler`."""
 
 
 def scale_operators(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,16 +59,18 @@ class Processes:
 
 @contextmanager
 def join_processes(device: torch.device) -> Iterator[Processes]:
-    """Join the group of processes that ``torchrun`` started; alone if it did not."""
+    """Join the group of processes that ``torchrun`` started, until this process ends; alone if it did not."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:
         yield Processes()
         return
-    started = not distributed.is_initialized()
-    if started:
+    if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield Processes(distributed.get_rank(), distributed.get_world_size())
-    finally:
-        if started:
-            distributed.destroy_process_group()
+        # Not after each run: processes that meet a second time may still read one another's old addresses.
+        atexit.register(_leave)
+    yield Processes(distributed.get_rank(), distributed.get_world_size())
+
+
+def _leave() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 import threading
@@ -26,15 +27,16 @@ from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.training.distributed import Processes, join_processes
 from posegraph.training.log import TrainingLog, epoch_progress
-from posegraph.training.state import Progress, restore, store
+from posegraph.training.state import Progress, read_progress, restore, store
 
 __all__ = ["Precision", "TrainingResult", "seed_everything", "train"]
 
 Precision = Literal["fp32", "bf16", "fp16"]
+"""Number type of the layers; see `train`."""
 
 _STATE_FILE = "training.safetensors"
 _SAVE_SECONDS = 300.0  # most that a killed run has to do again
-_POSTFIX_STEPS = 20  # the loss is read back this rarely, since reading waits for the device
+_REPORT_STEPS = 20  # what waits for the device or for other processes is done only every so many steps
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def train(
     checkpoint ``folder / "best"``; test clips are never looked at. ``log.csv`` and TensorBoard files hold the
     curves, ``training.safetensors`` the complete state: an interrupted run (Ctrl-C, SIGTERM, a crash) continues with
     ``resume=True`` and gives the same weights as one that was not interrupted. Start it with ``torchrun`` to train
-    with several processes, each on its share of every batch.
+    with several processes, each on its share of every batch; resumed, these drop other units than they would have.
 
     Args:
         model: Model to train. It is moved to ``device`` and holds the last epoch's weights afterwards.
@@ -154,12 +156,12 @@ class _Run:
     ) -> None:
         self.model, self.folder, self.recipe, self.seed = model, folder, recipe, seed
         self.device, self.precision, self.processes, self.report = device, precision, processes, report
-        self.dataset = _with_validation(dataset, model.total_frames, validation)
-        if self.dataset.skeleton.joint_names != model.skeleton.joint_names:
+        if not dataset.skeleton.matches(model.skeleton):
             raise ConfigError(
-                f"skeleton: expected a model of {self.dataset.skeleton.name!r} as in data set {dataset.name!r}, got "
-                f"one of {model.skeleton.name!r}. Build the model for the data set's skeleton."
+                f"skeleton: expected a model of {dataset.skeleton.name!r} as in data set {dataset.name!r}, got one of "
+                f"{model.skeleton.name!r}. Build the model for the data set's skeleton."
             )
+        self.dataset = _with_validation(dataset, model.total_frames, validation)
         self.windows: Windows = self.dataset.train_windows(model.observed_frames, model.future_frames).to(device)
         if self.steps_per_epoch == 0:
             raise ConfigError(
@@ -174,6 +176,7 @@ class _Run:
         )
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self.progress = Progress(settings=self._settings(dataset, precision))
+        self._started = self._saved = time.monotonic()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -201,6 +204,8 @@ class _Run:
         return {
             "model": type(self.model).__name__,
             "config": _as_json(dataclasses.asdict(self.model.config)),
+            "observed_frames": self.model.observed_frames,
+            "future_frames": self.model.future_frames,
             "dataset": dataset.name,
             "train": [clip.name for clip in self.dataset.clips["train"]],
             "val": [clip.name for clip in self.dataset.clips.get("val", ())],
@@ -235,12 +240,13 @@ class _Run:
                 stack.callback(log.close)
             while self.progress.epoch <= self.recipe.epochs:
                 complete = self._epoch(network, interrupted, limit)
-                out_of_time = limit is not None and time.monotonic() >= limit
+                # Clocks differ a little between processes, which must all agree on what comes next.
+                out_of_time = self.processes.any(limit is not None and time.monotonic() >= limit, self.device)
                 if not complete and not out_of_time:
                     finished = False
                     self._store()
                     break
-                self._end_epoch(log)
+                self._end_epoch(log, complete=complete)
                 if self.processes.any(out_of_time or interrupted.is_set(), self.device):
                     finished = out_of_time or self.progress.epoch > self.recipe.epochs
                     break
@@ -255,16 +261,18 @@ class _Run:
         )
 
     def _restore(self, state_file: Path) -> None:
-        expected = self.progress.settings
-        self.progress = restore(state_file, self.model, self.optimizer, self.scaler)
-        different = [key for key in expected if self.progress.settings.get(key) != expected[key]]
+        expected, found = self.progress.settings, read_progress(state_file).settings
+        different = [key for key in expected if found.get(key) != expected[key]]
         if different:
             key = different[0]
             raise ConfigError(
                 f"{self.folder}: the run there has another {' and '.join(different)}: "
-                f"{self.progress.settings.get(key)!r} in place of {expected[key]!r}. "
+                f"{found.get(key)!r} in place of {expected[key]!r}. "
                 "Continue it with its own settings, or start in another folder."
             )
+        self.progress = restore(state_file, self.model, self.optimizer, self.scaler)
+        if not self.processes.is_first:  # what is stored is the first process's generator
+            seed_everything((self.seed + self.processes.rank) * 1_000_003 + self.progress.epoch)
 
     def _epoch(self, network: torch.nn.Module, interrupted: threading.Event, limit: float | None) -> bool:
         """Train until the end of the epoch; False if something stopped it before."""
@@ -284,11 +292,12 @@ class _Run:
                 progress.step += 1
                 progress.windows += len(share)
                 bar.update(1)
-                if progress.step % _POSTFIX_STEPS == 0:
+                if progress.step % _REPORT_STEPS == 0:
                     bar.set_postfix_str(f"loss {float(loss_sum) / progress.windows:.1f} mm")
                 stop = interrupted.is_set() or (limit is not None and time.monotonic() >= limit)
-                if self.processes.any(stop, self.device):
-                    break
+                if self.processes.world_size == 1 or progress.step % _REPORT_STEPS == 0:
+                    if self.processes.any(stop, self.device):
+                        break
                 if time.monotonic() - self._saved > _SAVE_SECONDS:
                     progress.loss_sum = float(loss_sum)
                     self._store()
@@ -319,8 +328,8 @@ class _Run:
         self.scaler.update()
         return loss
 
-    def _end_epoch(self, log: TrainingLog | None) -> None:
-        """Validate, keep the best weights, report, and store the state of the next epoch's start."""
+    def _end_epoch(self, log: TrainingLog | None, *, complete: bool) -> None:
+        """Validate, keep the best weights, report, and store the state that the run continues from."""
         progress = self.progress
         mean = torch.tensor([progress.loss_sum, float(progress.windows)], dtype=torch.float64, device=self.device)
         loss_sum, windows = self.processes.mean(mean).tolist()
@@ -331,7 +340,7 @@ class _Run:
         }
         if self.processes.is_first:
             result = self._validate(row)
-            better = result is None or progress.best_mm is None or result.mean_mm < progress.best_mm
+            better = result is None or _improves(result.mean_mm, progress.best_mm)
             if better:
                 progress.best_epoch = progress.epoch
                 progress.best_mm = None if result is None else result.mean_mm
@@ -340,8 +349,9 @@ class _Run:
             if log is not None:
                 log.add(row)
             self.report(self._summary(row, result, better))
-        progress.epoch += 1
-        progress.step, progress.windows, progress.loss_sum = 0, 0, 0.0
+        if complete:
+            progress.epoch += 1
+            progress.step, progress.windows, progress.loss_sum = 0, 0, 0.0
         self._store()
         self.processes.wait()
 
@@ -375,6 +385,11 @@ class _Run:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+
+def _improves(error: float, best: float | None) -> bool:
+    """Whether an error is lower than the best so far; anything replaces a best that is not a number."""
+    return best is None or math.isnan(best) or error < best
 
 
 def _choose_device(device: torch.device | str | None) -> torch.device:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from torch import nn
 from posegraph._files import replace_file
 from posegraph.errors import CheckpointError
 
-__all__ = ["Progress", "restore", "store"]
+__all__ = ["Progress", "read_progress", "restore", "store"]
 
 
 @dataclass
@@ -63,17 +65,27 @@ def store(
     replace_file(file, lambda target: target.write(data))
 
 
+def read_progress(file: Path) -> Progress:
+    """Read how far a stored run has come, and nothing else.
+
+    Raises:
+        CheckpointError: The file is damaged.
+    """
+    with _reading(file), safe_open(file, framework="pt") as content:
+        return _progress(content.metadata())
+
+
 def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Progress:
     """Read what `store` wrote into model, optimiser, scaler and the random generators.
 
     Raises:
         CheckpointError: The file is damaged or of another model.
     """
-    try:
+    with _reading(file):
         with safe_open(file, framework="pt") as content:
             header = content.metadata()
-            progress = Progress(**json.loads(header["progress"]))
             tensors = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118 - no iterator
+        progress = _progress(header)
         model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
@@ -85,9 +97,20 @@ def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scal
         torch.set_rng_state(tensors["random.cpu"])
         if torch.cuda.is_available() and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"])
+    return progress
+
+
+def _progress(header: dict[str, str]) -> Progress:
+    return Progress(**json.loads(header["progress"]))
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Turn whatever a damaged file causes into one error."""
+    try:
+        yield
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(
             f"{file}: expected the state of a training run of this model, but it cannot be read: {error}. "
             "Start anew in another folder."
         ) from error
-    return progress

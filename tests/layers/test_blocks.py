@@ -64,16 +64,16 @@ def test_stage_chains_blocks_and_adds_its_input(skip):
 
 
 def test_resample_block():
-    block = ResampleBlock(5, 2, channels=3, dropout=0.0)
-    assert isinstance(block.resample, NodeResample)
+    resample = NodeResample(5, 2)
+    block = ResampleBlock(resample, 2, channels=3, dropout=0.0)
     x = torch.randn(6, 5, 3)
-    y = torch.einsum("mn,bnc->bmc", block.resample.weight, x) + block.resample.bias.view(1, -1, 1)
+    y = torch.einsum("mn,bnc->bmc", resample.weight, x) + resample.bias.view(1, -1, 1)
     torch.testing.assert_close(block(x), tail(y))
 
 
 def test_resample_block_with_a_fixed_map():
     pool = JointPool(JointGrouping(((0, 1), (2, 3, 4)), 5))
-    block = ResampleBlock(5, 2, channels=3, resample=pool, dropout=0.0)
+    block = ResampleBlock(pool, 2, channels=3, dropout=0.0)
     x = torch.randn(6, 5, 3)
     means = torch.stack([x[:, :2].mean(1), x[:, 2:].mean(1)], dim=1)
     torch.testing.assert_close(block(x), tail(means))

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch_geometric.nn import GCNConv, GraphConv as PyGGraphConv, SAGEConv
+from torch_geometric.nn import GCNConv, SAGEConv
+from torch_geometric.nn import GraphConv as PyGGraphConv
 
 from posegraph import skeletons
 from posegraph.adjacency import node_adjacency

@@ -116,3 +116,29 @@ def test_forward_is_for_the_subclass():
 def test_weights_of_authors_are_for_the_subclass():
     with pytest.raises(CheckpointError, match="Numbering cannot read weights published by its authors"):
         Numbering.convert_authors_state({})
+
+
+def test_a_model_knows_its_type_and_device():
+    model = Numbering()
+    assert (model.dtype, model.device) == (torch.float32, torch.device("cpu"))
+    model.counter = torch.nn.Buffer(torch.zeros(1, dtype=torch.long))
+    assert model.dtype == torch.float32, "integers say nothing about the poses"
+    model.scale = torch.nn.Parameter(torch.ones(1, dtype=torch.float64, device="meta"))
+    assert (model.dtype, model.device) == (torch.float64, torch.device("meta"))
+
+
+def test_evaluating_gives_every_module_its_mode_back():
+    model = Numbering()
+    model.frozen, model.trained = torch.nn.Dropout().eval(), torch.nn.Dropout()
+
+    def fail_inside() -> None:
+        with model.evaluating():
+            assert not any(module.training for module in model.modules())
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_inside()
+    assert (model.training, model.frozen.training, model.trained.training) == (True, False, True)
+    with model.eval().evaluating():
+        pass
+    assert not model.training

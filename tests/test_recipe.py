@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from posegraph.errors import ConfigError
+from posegraph.recipe import Recipe
+
+
+@pytest.mark.parametrize("recipe", [Recipe(2e-4, decay=0.98, decay_every=2), Recipe(5e-4, decay=0.96, decay_every=3)])
+def test_learning_rates_match_a_decay_at_the_start_of_every_such_epoch(recipe):
+    rate = recipe.learning_rate
+    for epoch in range(1, 60):
+        if epoch % recipe.decay_every == 0:
+            rate *= recipe.decay
+        assert recipe.learning_rate_at(epoch) == pytest.approx(rate, rel=1e-12)
+
+
+def test_learning_rates_match_a_scheduler_of_pytorch():
+    """With a decay every epoch, the first epoch is decayed already."""
+    recipe = Recipe(1e-3, decay=0.9)
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=recipe.learning_rate)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, recipe.decay)
+    for epoch in range(1, 10):
+        optimizer.step()
+        scheduler.step()
+        assert recipe.learning_rate_at(epoch) == pytest.approx(scheduler.get_last_lr()[0])
+
+
+def test_no_decay_unless_asked():
+    assert {Recipe().learning_rate_at(epoch) for epoch in (1, 50)} == {5e-4}
+
+
+def test_recipes_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Recipe().epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"decay_every": 0}, "decay_every: expected an integer of at least 1, got 0"),
+        ({"batch_size": 2.5}, "batch_size: expected an integer of at least 1, got 2.5"),
+        ({"epochs": -1}, "epochs: expected an integer of at least 1, got -1"),
+        ({"learning_rate": 0.0}, "learning_rate: expected a positive number, got 0.0"),
+        ({"decay": -0.5}, "decay: expected a positive number, got -0.5"),
+        ({"learning_rate": float("nan")}, "learning_rate: expected a positive number, got nan"),
+        ({"clip_norm": 0.0}, "clip_norm: expected a positive number or None, got 0.0"),
+        ({"weight_decay": -1e-4}, "weight_decay: expected a number of at least 0, got -0.0001"),
+    ],
+)
+def test_errors(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        Recipe(**settings)

@@ -1,0 +1,85 @@
+"""One of several training processes: ``torchrun -m tests.training.worker FOLDER``. `test_distributed` looks at the rest.
+
+Every process trains the same few runs and writes what it ended with to ``FOLDER/RUN-RANK.safetensors`` and ``.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from posegraph import registry
+from posegraph.errors import ConfigError
+from posegraph.models.base import ForecastModel
+from posegraph.recipe import Recipe
+from posegraph.training import loop, train
+from tests.training.runs import LinearForecast, motion, small_model
+
+# Twelve windows: three batches of four, two windows a process each.
+LENGTHS = (18,)
+RECIPE = Recipe(learning_rate=1e-2, batch_size=4, epochs=2)
+ONE_STEP = Recipe(learning_rate=1e-2, batch_size=12, epochs=1)
+
+
+def main(folder: Path) -> None:
+    """Train every run of the tests."""
+    registry.register("linear-forecast")(LinearForecast)
+    rank = int(os.environ["RANK"])
+    loop._REPORT_STEPS = 1  # notice interruptions at every step, since there are few
+
+    def run(name: str, model: ForecastModel, out: str = "", **options: Any) -> None:
+        options = {"recipe": RECIPE, "validation": [], **options}
+        lines: list[str] = []
+        result = train(model, motion(LENGTHS), folder / (out or name), report=lines.append, **options)
+        tensors = {key: value.contiguous() for key, value in model.named_parameters()}
+        tensors |= {f"grad.{key}": p.grad for key, p in model.named_parameters() if p.grad is not None}
+        save_file(tensors, folder / f"{name}-{rank}.safetensors")
+        ended = {"finished": result.finished, "epochs": result.epochs, "lines": len(lines), "draw": float(torch.rand(()))}
+        (folder / f"{name}-{rank}.json").write_text(json.dumps(ended))
+
+    run("gradient", small_model("linear-forecast"), recipe=ONE_STEP)
+    run("linear", small_model("linear-forecast"))
+    run("small", small_model(seed=rank, dropout=0.0))
+    run("limited", small_model(dropout=0.0), time_limit=0 if rank == 0 else 1e6)
+
+    with Interrupted(after=4 if rank == 1 else None):
+        run("interrupted", small_model(seed=rank, dropout=0.0), out="resumed")
+    run("resumed", small_model(seed=7, dropout=0.0), resume=True)
+
+    try:
+        train(small_model(), motion((9,)), folder / "few", validation=[], recipe=RECIPE)
+    except ConfigError as error:
+        (folder / f"few-{rank}.json").write_text(json.dumps(str(error)))
+
+
+class Interrupted:
+    """Sends this process Ctrl-C after so many steps."""
+
+    def __init__(self, after: int | None) -> None:
+        self.left = after
+        self.step = loop._Run._step
+
+    def __enter__(self) -> None:
+        def step(run: Any, network: torch.nn.Module, window: torch.Tensor) -> torch.Tensor:
+            loss = self.step(run, network, window)
+            if self.left is not None:
+                self.left -= 1
+                if self.left == 0:
+                    os.kill(os.getpid(), signal.SIGINT)
+            return loss
+
+        loop._Run._step = step
+
+    def __exit__(self, *error: object) -> None:
+        loop._Run._step = self.step
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
