@@ -7,6 +7,10 @@ caller who does not know the library would expect.
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
 __all__ = [
     "CheckpointError",
     "ConfigError",
@@ -44,6 +48,9 @@ class ShapeError(PosegraphError, ValueError):
         shape = tuple(actual) if isinstance(actual, (tuple, list)) else actual
         super().__init__(f"{what}: expected {expected}, got {shape}. {remedy}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.what, self.expected, self.actual, self.remedy)
+
 
 class ConfigError(PosegraphError, ValueError):
     """A setting has a value that cannot work."""
@@ -63,14 +70,15 @@ class UnknownNameError(PosegraphError, LookupError):
         unknown model 'msrgnc'. Did you mean 'msrgcn'? Known: msrgcn, traj-gcn.
     """
 
-    def __init__(self, kind: str, name: object, known: object) -> None:
-        import difflib
-
+    def __init__(self, kind: str, name: object, known: Iterable[object]) -> None:
         self.kind, self.name = kind, name
-        self.known: list[str] = [str(k) for k in known]  # type: ignore[attr-defined]
+        self.known: list[str] = [str(k) for k in known]
         close = difflib.get_close_matches(str(name), self.known, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(self.known) or 'none'}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.name, self.known)
 
 
 class SkeletonError(PosegraphError, ValueError):

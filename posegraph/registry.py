@@ -247,9 +247,12 @@ def _load() -> None:
     """Import the built-in models and the plugins, once, when a name is first asked for."""
     importlib.import_module(_BUILT_IN)
     for entry in entry_points(group=ENTRY_POINT_GROUP):
+        before = dict(_SPECS)
         try:
             entry.load()
         except Exception as error:  # whatever a plugin does wrong must not break the library
+            _SPECS.clear()
+            _SPECS.update(before)
             owner = entry.dist.name if entry.dist is not None else "an unknown distribution"
             warnings.warn(
                 f"the model plugin {entry.name!r} of {owner} could not be loaded and is left out: "

@@ -108,12 +108,11 @@ class MinMaxNormalizer(nn.Module):
         """Set the extremes to those of all ``values``.
 
         Raises:
-            ConfigError: There are no values, or all are equal.
+            ConfigError: There are no values, all are equal, or one is NaN.
         """
-        low, high = float("inf"), float("-inf")
-        for tensor in values:
-            low, high = min(low, float(tensor.min())), max(high, float(tensor.max()))
-        self.set_range(low, high)
+        extremes = [torch.stack(tensor.aminmax()) for tensor in values]
+        low, high = torch.stack(extremes).aminmax() if extremes else (torch.inf, -torch.inf)
+        self.set_range(float(low), float(high))  # which refuses NaN too
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Map [minimum, maximum] to [-1, 1]."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from posegraph import errors
@@ -52,6 +54,20 @@ def test_unknown_name_error_suggests_the_nearest_name():
 def test_unknown_name_error_suggests_nothing_far_off():
     assert str(errors.UnknownNameError("model", "zzz", ["msrgcn"])) == "unknown model 'zzz'. Known: msrgcn."
     assert str(errors.UnknownNameError("model", 3, [])) == "unknown model 3. Known: none."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.ShapeError("poses", "(batch, 3)", (4, 2), "Transpose them."),
+        errors.UnknownNameError("model", "trajgcn", ["msrgcn", "traj-gcn"]),
+        errors.DataError("walk.txt, line 3: expected a number."),
+    ],
+)
+def test_errors_cross_process_borders(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert (str(again), vars(again)) == (str(error), vars(error))
 
 
 def test_plugin_warnings_are_for_users():

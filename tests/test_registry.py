@@ -214,7 +214,7 @@ class Good(ForecastModel):
         return (pad_last_pose(observed, self.future_frames),)
 """
 TAKEN = GOOD.replace('"good"', '"msrgcn"')
-BROKEN = "raise ZeroDivisionError('by nothing')\n"
+BROKEN = GOOD.replace('"good"', '"half-done"') + "raise ZeroDivisionError('by nothing')\n"
 
 
 def install(folder: Path, distribution: str, module: str, source: str) -> None:
@@ -265,6 +265,7 @@ def test_a_broken_plugin_is_one_warning(tmp_path):
     )
     names, broken, taken = run(code, tmp_path)
     assert {*BUILT_IN, "good"} <= set(names.split())
+    assert "half-done" not in names
     assert broken == (
         "the model plugin 'broken_plugin' of broken-models could not be loaded and is left out: "
         "ZeroDivisionError: by nothing. Update or remove broken-models."

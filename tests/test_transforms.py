@@ -73,3 +73,10 @@ def test_fitting_needs_different_values():
         MinMaxNormalizer().fit([])
     with pytest.raises(ConfigError, match=r"expected \(min, max\) with min < max, got \(2.0, 2.0\)"):
         MinMaxNormalizer().fit([torch.full((3,), 2.0)])
+
+
+def test_fitting_refuses_nan_wherever_it_is():
+    values = [torch.tensor([float("nan"), 1.0]), torch.tensor([-5.0, 5.0])]
+    for order in (values, values[::-1]):
+        with pytest.raises(ConfigError, match="with min < max, got \\(nan, nan\\)"):
+            MinMaxNormalizer().fit(order)

@@ -84,7 +84,8 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
         resume=options.resume,
         time_limit=None if options.minutes is None else 60 * options.minutes,
     )
-    if not result.finished:
-        print(f"interrupted in epoch {result.epochs + 1}; the same command with --resume continues it")
     if result.best_epoch:
         print(f"checkpoint of epoch {result.best_epoch}: {result.folder / 'best'}")
+    if not result.finished:
+        print(f"interrupted in epoch {result.epochs + 1}; the same command with --resume continues it")
+        raise KeyboardInterrupt

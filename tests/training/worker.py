@@ -41,7 +41,12 @@ def main(folder: Path) -> None:
         tensors = {key: value.contiguous() for key, value in model.named_parameters()}
         tensors |= {f"grad.{key}": p.grad for key, p in model.named_parameters() if p.grad is not None}
         save_file(tensors, folder / f"{name}-{rank}.safetensors")
-        ended = {"finished": result.finished, "epochs": result.epochs, "lines": len(lines), "draw": float(torch.rand(()))}
+        ended = {
+            "finished": result.finished,
+            "epochs": result.epochs,
+            "lines": len(lines),
+            "draw": float(torch.rand(())),
+        }
         (folder / f"{name}-{rank}.json").write_text(json.dumps(ended))
 
     run("gradient", small_model("linear-forecast"), recipe=ONE_STEP)

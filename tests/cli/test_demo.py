@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from posegraph import checkpoint
+from posegraph.cli import demo
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network and a training so small that the demonstration shows everything but skill."""
+    monkeypatch.setattr(demo, "_SETTINGS", {"channels": 4, "num_blocks": 1})
+    monkeypatch.setattr(demo, "_RECIPE", dataclasses.replace(demo._RECIPE, batch_size=256, epochs=1))
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_demonstration_trains_evaluates_and_draws(command):
+    answer = command("demo", "--out", "demo", "--seconds", "5", "--seed", "2")
+    assert answer.status == 0, answer.err
+    results = {name: json.loads(Path("demo", f"{name}.json").read_text()) for name in ("msrgcn", "zero-velocity")}
+    walking = results["zero-velocity"]["actions"]["walking"]
+    assert walking["mpjpe_mm"][:2] == pytest.approx([18.8754, 36.5831], abs=1e-3)
+    ratio = results["msrgcn"]["mean"]["mean_mm"] / results["zero-velocity"]["mean"]["mean_mm"]
+    assert f"msrgcn's error is {ratio:.0%} of zero velocity's" in answer.out
+    assert checkpoint.load("demo").record["training"]["seed"] == 2
+    with Image.open("demo/forecast.gif") as animation:
+        assert animation.n_frames > 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_code_that_it_prints_runs_and_it_can_be_repeated(command, capsys):
+    for _ in range(2):
+        answer = command("demo", "--out", "demo")
+        assert answer.status == 0, answer.err
+    code = answer.out.partition("To use the checkpoint in Python:\n")[2]
+    exec(re.sub(r"^    ", "", code, flags=re.MULTILINE), {})
+    assert capsys.readouterr().out == "torch.Size([25, 38, 3])\n"
+
+
+def test_a_time_is_needed(command, tmp_path):
+    answer = command("demo", "--seconds", "0")
+    assert (answer.status, answer.out) == (2, "")
+    assert answer.err == "posegraph: error: seconds: expected a positive time for training, got 0.\n"
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from posegraph import checkpoint, data
+from posegraph.forecast import forecast_clip
+
+RUNNING = ("--dataset", "cmu", "--data", "samples", "--clip", "running_1")
+
+
+def test_numbers_are_those_of_the_forecast(command, saved):
+    answer = command("forecast", saved, *RUNNING, "--start", "12", "--device", "cpu", "--out", "new/forecast.npz")
+    assert answer.status == 0, answer.err
+    running = data.load("cmu", "samples", split="test", actions=["running"]).clips["test"][0]
+    expected = forecast_clip(checkpoint.load(saved), running, 12)
+    written = np.load("new/forecast.npz")
+    np.testing.assert_allclose(written["forecast"], expected.forecast.numpy(), rtol=1e-5)
+    np.testing.assert_array_equal(written["observed"], running.poses[12:22].numpy())
+    np.testing.assert_array_equal(written["truth"], running.poses[22:47].numpy())
+    mean = sum(expected.mpjpe_mm) / 25
+    assert f"mean error of this window: {mean:.1f} mm over all joints\n" in answer.out
+    assert answer.out.endswith(f"written to {Path('new/forecast.npz')}\n")
+
+
+def test_without_truth_there_is_no_error_to_report(command):
+    answer = command("forecast", "zero-velocity", *RUNNING, "--start", "60", "--out", "forecast.npz")
+    assert answer.status == 0, answer.err
+    assert "mean error" not in answer.out
+    assert "truth" not in np.load("forecast.npz")
+
+
+def test_pictures_are_drawn_and_a_split_is_chosen(command):
+    arguments = ("zero-velocity", *RUNNING[:4], "--clip", "running_3", "--split", "train")
+    answer = command("forecast", *arguments, "--out", "strip.png", "animation.gif")
+    assert answer.status == 0, answer.err
+    assert [line for line in answer.out.splitlines() if "written" in line] == [
+        "written to strip.png",
+        "written to animation.gif",
+    ]
+    with Image.open("strip.png") as strip, Image.open("animation.gif") as animation:
+        assert (strip.format, animation.format) == ("PNG", "GIF")
+        assert animation.n_frames > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("zero-velocity", *RUNNING, "--out", "a.png", "a.mp4"),
+            "--out: expected files that end in .gif, .png, .npz, ",
+        ),
+        (("zero-velocity", *RUNNING[:5], "runing_1", "--out", "a.npz"), "unknown clip of split 'test' 'runing_1'. Did"),
+        (("zero-velocity", *RUNNING, "--start", "73", "--out", "a.npz"), "start: expected a frame of "),
+        (("traj-gcn", *RUNNING, "--out", "a.npz"), "model 'traj-gcn' is not trained"),
+        (
+            ("zero-velocity", "--dataset", "cmu", "--data", "no", *RUNNING[4:], "--out", "a.npz"),
+            "no: expected files of",
+        ),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(command, tmp_path, arguments, message):
+    answer = command("forecast", *arguments)
+    assert answer.status == 2
+    assert answer.err.startswith(f"posegraph: error: {message}")
+    assert answer.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from posegraph import data, registry, skeletons
+
+
+def test_list_shows_models_data_sets_and_skeletons(command):
+    lines = command("list").out.splitlines()
+    names = [line.split()[0] for line in lines[1 : lines.index("data sets")]]
+    assert names == registry.names()
+    assert lines[0] == "models"
+    assert lines[-3:] == [f"  {', '.join(data.names())}", "skeletons", f"  {', '.join(skeletons.names())}"]
+    assert all(registry.info(name).summary in line for name, line in zip(names, lines[1:], strict=False))
+
+
+@pytest.mark.parametrize(("pattern", "names"), [("msrgcn-?l", ["msrgcn-1l", "msrgcn-2l", "msrgcn-3l"]), ("none*", [])])
+def test_list_takes_a_pattern(command, pattern, names):
+    answer = command("list", pattern)
+    assert answer.status == 0
+    assert [line.split()[0] for line in answer.out.partition("data sets")[0].splitlines()[1:]] == names
+
+
+@pytest.mark.parametrize(
+    ("name", "skeleton", "scales", "parameters"),
+    [
+        ("msrgcn-released", "cmu", "25, 12, 7, 4", "6,367,791"),
+        ("msrgcn-released", None, "22, 12, 7, 4", "6,298,185"),
+        ("traj-gcn", "cmu", "25", "2,703,469"),
+    ],
+)
+def test_info_describes_a_model(command, name, skeleton, scales, parameters):
+    lines = command("info", name, *(["--skeleton", skeleton] if skeleton else [])).out.splitlines()
+    spec = registry.info(name)
+    assert lines[0] == f"{name}: {spec.summary}"
+    assert lines[1] == f"class       {spec.cls.__module__}.{spec.cls.__name__}"
+    assert lines[2] == f"skeleton    {skeleton or 'h36m'}, joints at each scale: {scales}"
+    assert lines[3:5] == ["frames      10 observed, 25 forecast", f"parameters  {parameters}"]
+    fields = {"settings": dataclasses.asdict(spec.config), "recipe": dataclasses.asdict(spec.recipe)}
+    rest = [line for title, own in fields.items() for line in (title, *(f"  {k} = {v}" for k, v in own.items()))]
+    assert lines[5:] == rest
+
+
+def test_info_has_no_recipe_for_what_cannot_be_trained(command):
+    answer = command("info", "zero-velocity")
+    assert answer.out.splitlines()[-1] == "parameters  0"
+
+
+def test_info_refuses_unknown_skeletons(command):
+    answer = command("info", "msrgcn", "--skeleton", "cmv")
+    assert answer.status == 2
+    assert answer.err.startswith("posegraph: error: unknown skeleton 'cmv'. Did you mean 'cmu'?")

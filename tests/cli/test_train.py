@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from posegraph import checkpoint, registry
+from posegraph.training import loop
+from tests.training.runs import assert_same_run, read_log
+
+RUNNING = ("--dataset", "cmu", "--data", "samples", "--actions", "running")
+SMALL = ("msrgcn-1l", *RUNNING, "--set", "channels=8", "num_blocks=1")
+
+
+def test_a_model_is_trained(command):
+    answer = command("train", *SMALL, "--epochs", "2", "--seed", "3")
+    assert answer.status == 0, answer.err
+    first, *epochs, last = answer.out.splitlines()
+    assert first == "cmu: 5 train, 1 test clips at 60 frames a second"
+    assert [line.split()[1] for line in epochs] == ["1", "2"]
+    folder = Path("runs/msrgcn-1l")
+    record = checkpoint.read_config(folder)
+    settings = record["record"]["training"]
+    assert last == f"checkpoint of epoch {settings['epoch']}: {folder / 'best'}"
+    assert (record["config"]["channels"], record["config"]["num_blocks"]) == (8, 1)
+    assert (settings["seed"], settings["precision"], len(settings["val"])) == (3, "fp32", 1)
+    assert settings["recipe"]["learning_rate"] == registry.info("msrgcn-1l").recipe.learning_rate
+
+
+def test_options_reach_the_run(command):
+    options = (
+        "--batch-size",
+        "64",
+        "--learning-rate",
+        "0.01",
+        "--epochs",
+        "1",
+        "--precision",
+        "bf16",
+        "--device",
+        "cpu",
+    )
+    frames = ("--observed-frames", "8", "--future-frames", "5")
+    answer = command("train", *SMALL, *options, *frames, "--validation", "running_2", "--out", "mine")
+    assert answer.status == 0, answer.err
+    record = checkpoint.read_config("mine")
+    settings = record["record"]["training"]
+    assert (record["observed_frames"], record["future_frames"]) == (8, 5)
+    assert (settings["recipe"]["batch_size"], settings["recipe"]["learning_rate"]) == (64, 0.01)
+    assert (settings["precision"], settings["val"], settings["epochs"]) == ("bf16", ["running_2"], 1)
+
+
+def test_all_clips_are_trained_on_without_validation(command):
+    assert command("train", *SMALL, "--epochs", "1", "--no-validation").status == 0
+    record = checkpoint.read_config("runs/msrgcn-1l")["record"]
+    assert (len(record["training"]["train"]), record["training"]["val"]) == (5, [])
+    assert record["selection"] == "last epoch"
+
+
+def test_minutes_end_the_run(command):
+    answer = command("train", *SMALL, "--minutes", "0.00001")
+    assert answer.status == 0, answer.err
+    assert len(read_log(Path("runs/msrgcn-1l"))) == 1
+
+
+def test_an_interrupted_run_says_how_to_go_on(command, monkeypatch):
+    step, steps = loop._Run._step, 0
+
+    def interrupted(*arguments: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        if steps == 16:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(*arguments)
+
+    command("train", *SMALL, "--epochs", "2", "--out", "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop._Run, "_step", interrupted)
+        answer = command("train", *SMALL, "--epochs", "2", "--out", "parts")
+    assert (answer.status, answer.err) == (130, "posegraph: interrupted\n")
+    assert answer.out.endswith("interrupted in epoch 2; the same command with --resume continues it\n")
+    answer = command("train", *SMALL, "--epochs", "2", "--out", "parts", "--resume")
+    assert answer.status == 0
+    assert "interrupted" not in answer.out
+    assert_same_run(Path("parts"), Path("whole"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("msrgnc", *RUNNING), "unknown model 'msrgnc'. Did you mean 'msrgcn'?"),
+        (("zero-velocity", *RUNNING), "ZeroVelocity has no parameters to train."),
+        (("msrgcn", *RUNNING, "--set", "channels"), "--set: expected KEY=VALUE, got 'channels'"),
+        (
+            ("msrgcn", *RUNNING, "--set", "chanels=8"),
+            "unknown setting of model 'msrgcn' 'chanels'. Did you mean 'channels'",
+        ),
+        (("msrgcn", *RUNNING, "--set", "channels=wide"), "channels: expected an integer of at least 1, got 'wide'."),
+        (("msrgcn", "--dataset", "cmu", "--data", "nowhere"), "nowhere: expected files of the cmu benchmark"),
+        ((*SMALL, "--validation", "running_9"), "unknown training clip 'running_9'. Did you mean 'running_"),
+        ((*SMALL, "--epochs", "0"), "epochs: expected an integer of at least 1, got 0."),
+        ((*SMALL, "--precision", "fp16", "--device", "cpu"), "precision 'fp16' needs a GPU, but the device is cpu."),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(command, tmp_path, arguments, message):
+    answer = command("train", *arguments)
+    assert answer.status == 2
+    assert answer.err.startswith(f"posegraph: error: {message}")
+    assert answer.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_a_run_is_kept(command):
+    command("train", *SMALL, "--epochs", "1")
+    answer = command("train", *SMALL, "--epochs", "1")
+    assert answer.status == 2
+    assert "expected a folder without a training run, found one" in answer.err
+    answer = command("train", *SMALL, "--epochs", "1", "--seed", "1", "--resume")
+    assert answer.status == 2
+    assert "the run there has another seed: 0 in place of 1" in answer.err
