@@ -41,14 +41,14 @@ def check_nodes(what: str, x: torch.Tensor, *, num_nodes: int, channels: int) ->
         )
 
 
-def check_positive(**values: int) -> None:
+def check_positive(**values: object) -> None:
     """Require integers of at least one."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(f"{name}: expected an integer of at least 1, got {value!r}.")
 
 
-def check_probability(**values: float) -> None:
+def check_probability(**values: object) -> None:
     """Require numbers in [0, 1)."""
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:

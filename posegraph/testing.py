@@ -17,7 +17,7 @@ import copy
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -371,7 +371,7 @@ def _assert_same(actual: torch.Tensor, expected: torch.Tensor, message: str) -> 
 
 
 @contextmanager
-def _seeded(seed: int = 1) -> Iterator[None]:
+def _seeded(seed: int = 1) -> Generator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield

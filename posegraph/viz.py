@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -571,7 +571,7 @@ def _ticks(frames: Sequence[int]) -> list[int]:
 
 
 @contextmanager
-def _default_style() -> Iterator[None]:
+def _default_style() -> Generator[None]:
     """Matplotlib's own style inside, the program's again outside, so that pictures look the same everywhere."""
     matplotlib = import_optional("matplotlib", extra="viz", purpose=_PURPOSE)
     with matplotlib.rc_context():

@@ -199,8 +199,8 @@ def test_an_interrupted_save_leaves_a_checkpoint_that_loads(saved, monkeypatch, 
         done += 1
         original(source, target)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("os.replace", replace)
+    monkeypatch.setattr("os.replace", replace)
+    with pytest.raises(KeyboardInterrupt):
         checkpoint.save_checkpoint(new, saved, record={"seed": 9})
     again = checkpoint.load(saved)
     expected = new if replaced else old
@@ -298,7 +298,7 @@ def test_settings_that_build_no_model_are_refused(saved, changes):
 def test_unknown_models_and_settings_are_answered_with_the_list(saved):
     change_config(saved, config={"chanels": 8})
     with pytest.raises(
-        UnknownNameError, match="unknown setting of model 'traj-gcn' 'chanels'. Did you mean 'channels'"
+        UnknownNameError, match=r"unknown setting of model 'traj-gcn' 'chanels'\. Did you mean 'channels'"
     ):
         checkpoint.load(saved)
     change_config(saved, model="their-plugin")
@@ -476,10 +476,10 @@ def test_only_models_with_published_weights_read_them(tmp_path):
     with pytest.raises(CheckpointError, match="MSRGCN cannot read weights published by its authors"):
         checkpoint.from_authors("msrgcn", path, skeleton="cmu", normalization=(0, 1))
     with pytest.raises(
-        CheckpointError, match="parameter 'gc1.weight': expected the authors' names, such as first_left"
+        CheckpointError, match=r"parameter 'gc1\.weight': expected the authors' names, such as first_left"
     ):
         checkpoint.from_authors("msrgcn-released", path, skeleton="cmu", normalization=(0, 1))
-    with pytest.raises(UnknownNameError, match="unknown model 'trajgcn'. Did you mean 'traj-gcn'"):
+    with pytest.raises(UnknownNameError, match=r"unknown model 'trajgcn'\. Did you mean 'traj-gcn'"):
         checkpoint.from_authors("trajgcn", path, skeleton="cmu")
 
 

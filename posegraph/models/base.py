@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -90,7 +90,7 @@ class ForecastModel(nn.Module):
         return next(tensors, torch.empty(0))
 
     @contextmanager
-    def evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> Generator[None]:
         """Evaluation mode inside; outside, every module has the mode that it had before."""
         training = [module for module in self.modules() if module.training]
         self.eval()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -58,7 +58,7 @@ class Processes:
 
 
 @contextmanager
-def join_processes(device: torch.device) -> Iterator[Processes]:
+def join_processes(device: torch.device) -> Generator[Processes]:
     """Join the group of processes that ``torchrun`` started, until this process ends; alone if it did not."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:

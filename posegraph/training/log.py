@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class _Silent:
 
 
 @contextmanager
-def epoch_progress(total: int, *, done: int, label: str, show: bool) -> Iterator[Any]:
+def epoch_progress(total: int, *, done: int, label: str, show: bool) -> Generator[Any]:
     """A progress bar over the steps of an epoch, on a terminal; elsewhere nothing, since each epoch prints a line."""
     if not show or not sys.stderr.isatty():
         yield _Silent()

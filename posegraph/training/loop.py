@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -295,9 +295,9 @@ class _Run:
                 if progress.step % _REPORT_STEPS == 0:
                     bar.set_postfix_str(f"loss {float(loss_sum) / progress.windows:.1f} mm")
                 stop = interrupted.is_set() or (limit is not None and time.monotonic() >= limit)
-                if self.processes.world_size == 1 or progress.step % _REPORT_STEPS == 0:
-                    if self.processes.any(stop, self.device):
-                        break
+                checked = self.processes.world_size == 1 or progress.step % _REPORT_STEPS == 0
+                if checked and self.processes.any(stop, self.device):
+                    break
                 if time.monotonic() - self._saved > _SAVE_SECONDS:
                     progress.loss_sum = float(loss_sum)
                     self._store()
@@ -418,7 +418,7 @@ def _as_json(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _interruptions() -> Iterator[threading.Event]:
+def _interruptions() -> Generator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that the step under way can finish; a second Ctrl-C stops at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():

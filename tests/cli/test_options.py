@@ -71,7 +71,7 @@ def test_what_is_neither_is_refused(tmp_path):
         UnknownNameError, match=r"unknown checkpoint folder or model 'zero-velo'\. Did you mean 'zero-v"
     ):
         open_model("zero-velo", skeleton="cmu", device=None)
-    with pytest.raises(CheckpointError, match="expected a checkpoint folder with config.json"):
+    with pytest.raises(CheckpointError, match=r"expected a checkpoint folder with config\.json"):
         open_model(str(tmp_path), skeleton="cmu", device=None)
     with pytest.raises(ConfigError, match=r"model 'msrgcn' is not trained: .* which 'posegraph train msrgcn' writes"):
         open_model("msrgcn", skeleton="cmu", device=None)

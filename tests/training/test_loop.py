@@ -44,7 +44,7 @@ STEPS = 5
 
 
 def run(folder: Path, *, model: ForecastModel | None = None, data: MotionDataset | None = None, **options: Any):
-    options = {"recipe": RECIPE, "report": lambda line: None, **options}
+    options = {"recipe": RECIPE, "report": lambda line: None, "device": "cpu", **options}
     return train(model or small_model(), data or motion(), folder, **options)
 
 
@@ -215,6 +215,20 @@ def test_training_works_outside_of_the_main_thread(uninterrupted, tmp_path):
     thread.start()
     thread.join()
     assert_same_run(tmp_path, uninterrupted)
+
+
+KINDS = [("cpu", "fp32"), ("cpu", "bf16")]
+if torch.cuda.is_available():
+    KINDS += [("cuda", "fp32"), ("cuda", "bf16"), ("cuda", "fp16")]
+
+
+@pytest.mark.parametrize(("device", "precision"), KINDS)
+def test_every_kind_of_training_can_be_interrupted(tmp_path, each_step, device, precision):
+    run(tmp_path / "whole", device=device, precision=precision)
+    each_step(lambda step, *_: os.kill(os.getpid(), signal.SIGINT) if step == STEPS + 3 else None)
+    assert not run(tmp_path / "parts", device=device, precision=precision).finished
+    run(tmp_path / "parts", device=device, precision=precision, resume=True)
+    assert_same_run(tmp_path / "parts", tmp_path / "whole")
 
 
 # The recipe
@@ -419,6 +433,14 @@ def test_a_line_is_reported_an_epoch(tmp_path, monkeypatch):
         "epoch   2  train loss L mm  validation MPJPE    9.00 mm *",
         "epoch   3  train loss L mm  validation MPJPE   10.00 mm  ",
     ]
+
+
+def test_progress_is_drawn_on_a_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(loop, "_REPORT_STEPS", 2)
+    run(tmp_path)
+    text = capsys.readouterr().err
+    assert re.search(r"epoch 3/3: .* 4/5 .*loss \d+\.\d mm", text)
 
 
 # Learning

@@ -114,7 +114,7 @@ def test_tensors_alone_are_no_state(tmp_path):
 
 def test_the_state_of_another_model_is_refused(tmp_path):
     store(tmp_path / "state", PROGRESS, *trained(width=5))
-    with pytest.raises(CheckpointError, match="(?s)expected the state of a training run of this model.*size mismatch"):
+    with pytest.raises(CheckpointError, match=r"(?s)expected the state of a training run of this model.*size mismatch"):
         restore(tmp_path / "state", *trained(width=4))
 
 

@@ -1,5 +1,6 @@
-"""One of several training processes: ``torchrun -m tests.training.worker FOLDER``. `test_distributed` looks at the rest.
+"""One of several training processes: ``torchrun -m tests.training.worker FOLDER``.
 
+`test_distributed` starts it and looks at what it leaves.
 Every process trains the same few runs and writes what it ended with to ``FOLDER/RUN-RANK.safetensors`` and ``.json``.
 """
 
