@@ -12,9 +12,10 @@ from posegraph.errors import ConfigError, MissingDependencyError, ShapeError
 
 
 def check_poses(
-    what: str, poses: torch.Tensor, *, frames: int | None, joints: int | None, remedy: str, batch: bool = True
+    what: str, poses: object, *, frames: int | None, joints: int | None, remedy: str, batch: bool = True
 ) -> None:
     """Require ``(batch, frames, joints, 3)``, or ``(frames, joints, 3)`` with ``batch=False``."""
+    poses = _as_tensor(what, poses)
     axes = 4 if batch else 3
     ok = poses.ndim == axes and poses.shape[-1] == 3
     ok = ok and (frames is None or poses.shape[-3] == frames) and (joints is None or poses.shape[-2] == joints)
@@ -30,8 +31,15 @@ def check_poses(
         raise ShapeError(what, "a floating-point tensor", poses.dtype, "Convert it with `.float()`.")
 
 
-def check_nodes(what: str, x: torch.Tensor, *, num_nodes: int, channels: int) -> None:
+def _as_tensor(what: str, value: object) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor):
+        raise ShapeError(what, "a PyTorch tensor", type(value).__name__, "Convert it with `torch.as_tensor`.")
+    return value
+
+
+def check_nodes(what: str, x: object, *, num_nodes: int, channels: int) -> None:
     """Require ``(batch, num_nodes, channels)``."""
+    x = _as_tensor(what, x)
     if x.ndim != 3 or x.shape[1] != num_nodes or x.shape[2] != channels:
         raise ShapeError(
             what,

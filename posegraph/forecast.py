@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
@@ -110,9 +110,9 @@ class ForecastResult:
         start: Frame of the clip that is the first observed one.
     """
 
-    observed: torch.Tensor
-    forecast: torch.Tensor
-    truth: torch.Tensor | None
+    observed: torch.Tensor = field(repr=False)
+    forecast: torch.Tensor = field(repr=False)
+    truth: torch.Tensor | None = field(repr=False)
     skeleton: Skeleton
     fps: float
     start: int

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
 import pytest
 import torch
 
@@ -77,3 +78,10 @@ def test_missing_optional_packages_name_their_extra(monkeypatch):
     with pytest.raises(MissingDependencyError, match=message) as caught:
         import_optional("absent.deep", extra="viz", purpose="Drawing")
     assert isinstance(caught.value.__cause__, ImportError)
+
+
+def test_only_tensors_pass():
+    with pytest.raises(ShapeError, match=r"truth: expected a PyTorch tensor, got ndarray\. Convert it with"):
+        check_poses("truth", np.zeros((2, 10, 22, 3)), frames=10, joints=22, remedy="")
+    with pytest.raises(ShapeError, match=r"input: expected a PyTorch tensor, got list\. Convert it with"):
+        check_nodes("input", [[1.0]], num_nodes=1, channels=1)

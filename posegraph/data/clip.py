@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -38,7 +38,7 @@ class Clip:
         (50, 0.83)
     """
 
-    poses: torch.Tensor
+    poses: torch.Tensor = field(repr=False)
     skeleton: Skeleton
     fps: float
     action: str = ""

@@ -7,7 +7,7 @@ for training; the rules of the published test protocols stand beside the reader 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -124,8 +124,8 @@ class Windows:
         (66, torch.Size([2, 35, 25, 3]))
     """
 
-    frames: torch.Tensor
-    starts: torch.Tensor
+    frames: torch.Tensor = field(repr=False)
+    starts: torch.Tensor = field(repr=False)
     observed_frames: int
     future_frames: int
 

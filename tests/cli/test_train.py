@@ -12,7 +12,7 @@ from posegraph.training import loop
 from tests.training.runs import assert_same_run, read_log
 
 RUNNING = ("--dataset", "cmu", "--data", "samples", "--actions", "running")
-SMALL = ("msrgcn-1l", *RUNNING, "--set", "channels=8", "num_blocks=1")
+SMALL = ("msrgcn-1l", *RUNNING, "--set", "channels=8", "num_blocks=1", "--device", "cpu")
 
 
 def test_a_model_is_trained(command):
@@ -31,20 +31,9 @@ def test_a_model_is_trained(command):
 
 
 def test_options_reach_the_run(command):
-    options = (
-        "--batch-size",
-        "64",
-        "--learning-rate",
-        "0.01",
-        "--epochs",
-        "1",
-        "--precision",
-        "bf16",
-        "--device",
-        "cpu",
-    )
+    numbers = ("--batch-size", "64", "--learning-rate", "0.01", "--epochs", "1", "--precision", "bf16")
     frames = ("--observed-frames", "8", "--future-frames", "5")
-    answer = command("train", *SMALL, *options, *frames, "--validation", "running_2", "--out", "mine")
+    answer = command("train", *SMALL, *numbers, *frames, "--validation", "running_2", "--out", "mine")
     assert answer.status == 0, answer.err
     record = checkpoint.read_config("mine")
     settings = record["record"]["training"]
@@ -102,7 +91,7 @@ def test_an_interrupted_run_says_how_to_go_on(command, monkeypatch):
         (("msrgcn", "--dataset", "cmu", "--data", "nowhere"), "nowhere: expected files of the cmu benchmark"),
         ((*SMALL, "--validation", "running_9"), "unknown training clip 'running_9'. Did you mean 'running_"),
         ((*SMALL, "--epochs", "0"), "epochs: expected an integer of at least 1, got 0."),
-        ((*SMALL, "--precision", "fp16", "--device", "cpu"), "precision 'fp16' needs a GPU, but the device is cpu."),
+        ((*SMALL, "--precision", "fp16"), "precision 'fp16' needs a GPU, but the device is cpu."),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(command, tmp_path, arguments, message):
