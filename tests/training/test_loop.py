@@ -286,6 +286,20 @@ def test_a_step_follows_the_gradient_of_the_loss(tmp_path, linear):
         torch.testing.assert_close(parameter, before[name] - 0.1 * parameter.grad / (parameter.grad.abs() + 1e-8))
 
 
+def test_the_logged_loss_is_the_mean_over_windows(tmp_path, linear):
+    """With batches of eight, eight and five, and steps too small to matter."""
+    model = small_model(linear)
+    run(tmp_path, model=model, recipe=Recipe(learning_rate=1e-12, batch_size=8, epochs=1))
+    windows = motion((18, 15)).train_windows(OBSERVED, FUTURE).batch(list(range(21)))
+    loss = model.loss(model(windows[:, :OBSERVED]), windows)
+    assert float(read_log(tmp_path)[0]["train_loss_mm"]) == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_a_model_in_evaluation_mode_is_trained_all_the_same(uninterrupted, tmp_path):
+    run(tmp_path, model=small_model().eval())
+    assert_same_run(tmp_path, uninterrupted)
+
+
 def test_gradients_are_scaled_down_to_the_largest_norm(tmp_path, linear):
     free = gradient(one_step(tmp_path / "free", linear)[1])
     norm = float(free.norm())
