@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ def _examples_leave_nothing_behind(
         yield
         return
     monkeypatch.chdir(tmp_path)
+    # The plugin lets examples print on the terminal; captured, their output is shown when they fail.
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    monkeypatch.setattr(capture, "global_and_fixture_disabled", contextlib.nullcontext)
     before = registry.names()
     yield
     for name in set(registry.names()) - set(before):
