@@ -51,7 +51,8 @@ def save_checkpoint(model: ForecastModel, folder: str | Path, *, record: Mapping
         The folder.
 
     Raises:
-        CheckpointError: The model's class is not registered, so it could not be loaded again.
+        CheckpointError: The model's class is not registered, so it could not be loaded again, or JSON cannot hold the
+            record.
 
     Examples:
         >>> import tempfile
@@ -63,9 +64,16 @@ def save_checkpoint(model: ForecastModel, folder: str | Path, *, record: Mapping
         True
     """
     folder = Path(folder)
-    text = json.dumps(_describe(model, record), indent=2) + "\n"
+    description = _describe(model, record)
+    try:
+        text = json.dumps(description, indent=2) + "\n"
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"record, config: expected values that JSON can hold, got one that it cannot: {error}. "
+            "Use numbers, strings, lists and dictionaries."
+        ) from error
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
     replace_file(folder / _WEIGHTS, lambda file: file.write(save(tensors)))
     replace_file(folder / _CONFIG, lambda file: file.write(text.encode()))
     return folder

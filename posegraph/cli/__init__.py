@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             description="Forecast 3D human motion with graph networks.",
             config=(tyro.conf.OmitArgPrefixes,),
         )
-    except PosegraphError as error:
+    except (PosegraphError, OSError) as error:
         print(f"posegraph: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

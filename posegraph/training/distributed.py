@@ -7,11 +7,14 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
 
 __all__ = ["Processes", "join_processes"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,19 @@ class Processes:
         distributed.all_reduce(value, op=distributed.ReduceOp.MAX)
         return bool(value)
 
-    def mean(self, value: torch.Tensor) -> torch.Tensor:
-        """The mean of a tensor over the processes."""
+    def sum(self, value: torch.Tensor) -> torch.Tensor:
+        """The sum of a tensor over the processes."""
         if self.world_size > 1:
             value = value.clone()
             distributed.all_reduce(value)
-            value /= self.world_size
+        return value
+
+    def from_first(self, value: T) -> T:
+        """The first process's value, in all of them; also waits until all are here."""
+        if self.world_size > 1:
+            values = [value]
+            distributed.broadcast_object_list(values)
+            value = values[0]
         return value
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from posegraph import registry
@@ -85,7 +86,7 @@ def train(
     checkpoint ``folder / "best"``; test clips are never looked at. ``log.csv`` and TensorBoard files hold the
     curves, ``training.safetensors`` the complete state: an interrupted run (Ctrl-C, SIGTERM, a crash) continues with
     ``resume=True`` and gives the same weights as one that was not interrupted. Start it with ``torchrun`` to train
-    with several processes, each on its share of every batch; resumed, these drop other units than they would have.
+    with several processes, each on its share of every batch.
 
     Args:
         model: Model to train. It is moved to ``device`` and holds the last epoch's weights afterwards.
@@ -168,6 +169,11 @@ class _Run:
                 f"batch: expected at least two training windows a process, got {len(self.windows)} windows for "
                 f"{processes.world_size} processes. Add clips."
             )
+        if recipe.batch_size < processes.world_size:
+            raise ConfigError(
+                f"batch_size: expected at least one window for each of {processes.world_size} processes, got "
+                f"{recipe.batch_size}. Enlarge the batch or start fewer processes."
+            )
         self.model.to(device)
         self.optimizer = torch.optim.Adam(
             [p for p in model.parameters() if p.requires_grad],
@@ -227,7 +233,6 @@ class _Run:
             )
         else:
             self.folder.mkdir(parents=True, exist_ok=True)
-            seed_everything(self.seed + self.processes.rank)  # processes drop different units
             self.model.fit_statistics(self.windows.batches(256))
         network = self.processes.wrap(self.model, self.device)
         log = TrainingLog(self.folder, resumed_epochs=self.progress.epoch - 1) if self.processes.is_first else None
@@ -250,12 +255,12 @@ class _Run:
                 if self.processes.any(out_of_time or interrupted.is_set(), self.device):
                     finished = out_of_time or self.progress.epoch > self.recipe.epochs
                     break
-        self.processes.wait()
+        best_epoch, best_mm = self.processes.from_first((self.progress.best_epoch, self.progress.best_mm))
         return TrainingResult(
             folder=self.folder,
             epochs=self.progress.epoch - 1,
-            best_epoch=self.progress.best_epoch,
-            best_mm=self.progress.best_mm,
+            best_epoch=best_epoch,
+            best_mm=best_mm,
             finished=finished,
             seconds=self._seconds(),
         )
@@ -271,8 +276,8 @@ class _Run:
                 "Continue it with its own settings, or start in another folder."
             )
         self.progress = restore(state_file, self.model, self.optimizer, self.scaler)
-        if not self.processes.is_first:  # what is stored is the first process's generator
-            seed_everything((self.seed + self.processes.rank) * 1_000_003 + self.progress.epoch)
+        if not self.processes.is_first:  # the first process goes on with the sums of all
+            self.progress.loss_sum, self.progress.windows = 0.0, 0
 
     def _epoch(self, network: torch.nn.Module, interrupted: threading.Event, limit: float | None) -> bool:
         """Train until the end of the epoch; False if something stopped it before."""
@@ -287,6 +292,8 @@ class _Run:
         with epoch_progress(self.steps_per_epoch, done=progress.step, label=label, show=show) as bar:
             while progress.step < self.steps_per_epoch:
                 share = self._share(order, progress.step)
+                # Seeded anew, so that dropout is the same after a restart and differs between processes.
+                seed_everything(_mix(self.seed, progress.epoch, progress.step + 1, self.processes.rank))
                 loss = self._step(network, self.windows.batch(share))
                 loss_sum += loss.detach() * len(share)
                 progress.step += 1
@@ -296,9 +303,11 @@ class _Run:
                     bar.set_postfix_str(f"loss {float(loss_sum) / progress.windows:.1f} mm")
                 stop = interrupted.is_set() or (limit is not None and time.monotonic() >= limit)
                 checked = self.processes.world_size == 1 or progress.step % _REPORT_STEPS == 0
-                if checked and self.processes.any(stop, self.device):
+                if not checked:
+                    continue
+                if self.processes.any(stop, self.device):
                     break
-                if time.monotonic() - self._saved > _SAVE_SECONDS:
+                if self.processes.any(time.monotonic() - self._saved > _SAVE_SECONDS, self.device):
                     progress.loss_sum = float(loss_sum)
                     self._store()
         progress.loss_sum = float(loss_sum)
@@ -306,7 +315,7 @@ class _Run:
 
     def _order(self, epoch: int) -> torch.Tensor:
         """The shuffled window numbers of an epoch: the same in every process and after a restart."""
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
         return torch.randperm(len(self.windows), generator=generator).to(self.device)
 
     def _share(self, order: torch.Tensor, step: int) -> torch.Tensor:
@@ -331,12 +340,11 @@ class _Run:
     def _end_epoch(self, log: TrainingLog | None, *, complete: bool) -> None:
         """Validate, keep the best weights, report, and store the state that the run continues from."""
         progress = self.progress
-        mean = torch.tensor([progress.loss_sum, float(progress.windows)], dtype=torch.float64, device=self.device)
-        loss_sum, windows = self.processes.mean(mean).tolist()
+        loss_sum, windows = self._totals()
         row: dict[str, Any] = {
             "epoch": progress.epoch,
             "learning_rate": self.recipe.learning_rate_at(progress.epoch),
-            "train_loss_mm": loss_sum / max(windows, 1.0),
+            "train_loss_mm": loss_sum / max(windows, 1),
         }
         if self.processes.is_first:
             result = self._validate(row)
@@ -377,11 +385,18 @@ class _Run:
             text += f"  validation MPJPE {result.mean_mm:7.2f} mm{' *' if better else '  '}"
         return f"{text}  {row['seconds']:7.0f} s"
 
+    def _totals(self) -> tuple[float, int]:
+        """Sum of losses and number of windows of the epoch under way, over all processes."""
+        own = torch.tensor([self.progress.loss_sum, self.progress.windows], dtype=torch.float64, device=self.device)
+        loss_sum, windows = self.processes.sum(own).tolist()
+        return loss_sum, int(windows)
+
     def _store(self) -> None:
         self._saved = time.monotonic()
+        loss_sum, windows = self._totals()
         if self.processes.is_first:
-            self.progress.seconds = self._seconds()
-            store(self.folder / _STATE_FILE, self.progress, self.model, self.optimizer, self.scaler)
+            progress = dataclasses.replace(self.progress, loss_sum=loss_sum, windows=windows, seconds=self._seconds())
+            store(self.folder / _STATE_FILE, progress, self.model, self.optimizer, self.scaler)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
@@ -392,12 +407,16 @@ def _improves(error: float, best: float | None) -> bool:
     return best is None or math.isnan(best) or error < best
 
 
+def _mix(*numbers: int) -> int:
+    """One seed from several numbers; neighbouring ones give unrelated seeds."""
+    return int(np.random.SeedSequence([number % 2**32 for number in numbers]).generate_state(1, np.uint64)[0] >> 1)
+
+
 def _choose_device(device: torch.device | str | None) -> torch.device:
-    if device is not None:
-        return torch.device(device)
-    if torch.cuda.is_available():
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if place == torch.device("cuda"):  # torchrun gives each process of a machine its own
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device("cpu")
+    return place
 
 
 def _default_recipe(model: ForecastModel) -> Recipe:

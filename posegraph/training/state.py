@@ -29,7 +29,7 @@ class Progress:
     step: int = 0
     """Steps of it that are done."""
     loss_sum: float = 0.0
-    """Sum of this process's losses over these steps, weighted by windows."""
+    """Sum of the losses over these steps, weighted by windows."""
     windows: int = 0
     """Windows in that sum."""
     best_epoch: int = 0
@@ -51,17 +51,14 @@ def store(
 ) -> None:
     """Write the state of a run, replacing the file as a whole.
 
-    Weights, optimiser moments and the states of the random generators are tensors of one safetensors file; the rest
-    is JSON in its header.
+    Weights and optimiser moments are tensors of one safetensors file; the rest is JSON in its header. Random numbers
+    need no state: every step seeds its own.
     """
     tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-    tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
     header = {"progress": json.dumps(asdict(progress)), "scaler": json.dumps(scaler.state_dict())}
-    data = save({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, metadata=header)
+    data = save({key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}, metadata=header)
     replace_file(file, lambda target: target.write(data))
 
 
@@ -76,7 +73,7 @@ def read_progress(file: Path) -> Progress:
 
 
 def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Progress:
-    """Read what `store` wrote into model, optimiser, scaler and the random generators.
+    """Read what `store` wrote into model, optimiser and scaler.
 
     Raises:
         CheckpointError: The file is damaged or of another model.
@@ -94,9 +91,6 @@ def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scal
                 moments.setdefault(int(index), {})[name] = value
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
         scaler.load_state_dict(json.loads(header["scaler"]))
-        torch.set_rng_state(tensors["random.cpu"])
-        if torch.cuda.is_available() and "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"])
     return progress
 
 

@@ -45,6 +45,7 @@ def main(folder: Path) -> None:
         ended = {
             "finished": result.finished,
             "epochs": result.epochs,
+            "best_epoch": result.best_epoch,
             "lines": len(lines),
             "draw": float(torch.rand(())),
         }
@@ -52,17 +53,21 @@ def main(folder: Path) -> None:
 
     run("gradient", small_model("linear-forecast"), recipe=ONE_STEP)
     run("linear", small_model("linear-forecast"))
-    run("small", small_model(seed=rank, dropout=0.0))
+    run("small", small_model(seed=rank, dropout=0.3))
     run("limited", small_model(dropout=0.0), time_limit=0 if rank == 0 else 1e6)
 
     with Interrupted(after=4 if rank == 1 else None):
-        run("interrupted", small_model(seed=rank, dropout=0.0), out="resumed")
-    run("resumed", small_model(seed=7, dropout=0.0), resume=True)
+        run("interrupted", small_model(seed=rank, dropout=0.3), out="resumed")
+    run("resumed", small_model(seed=7, dropout=0.3), resume=True)
 
     try:
         train(small_model(), motion((9,)), folder / "few", validation=[], recipe=RECIPE)
     except ConfigError as error:
         (folder / f"few-{rank}.json").write_text(json.dumps(str(error)))
+    try:
+        train(small_model(), motion(LENGTHS), folder / "tiny", validation=[], recipe=Recipe(batch_size=1))
+    except ConfigError as error:
+        (folder / f"tiny-{rank}.json").write_text(json.dumps(str(error)))
 
 
 class Interrupted:
