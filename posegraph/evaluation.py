@@ -318,10 +318,4 @@ def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol)
             f"protocol: expected a model of {protocol.observed_frames} observed and {protocol.future_frames} future "
             f"frames, got one of {frames[0]} and {frames[1]}. Set the protocol's frames to the model's."
         )
-    ours, theirs = dataset.skeleton, model.skeleton
-    if not ours.matches(theirs):
-        raise ConfigError(
-            f"skeleton: expected a model of {ours.name!r} ({ours.num_joints} joints, {ours.num_used} used) as in data "
-            f"set {dataset.name!r}, got one of {theirs.name!r} ({theirs.num_joints} joints, {theirs.num_used} used). "
-            "Build the model for the data set's skeleton."
-        )
+    model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")

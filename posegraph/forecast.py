@@ -189,13 +189,7 @@ def forecast_clip(
         >>> result.forecast.shape, len(result.mpjpe_mm)
         (torch.Size([25, 38, 3]), 25)
     """
-    ours, theirs = model.skeleton, clip.skeleton
-    if not ours.matches(theirs):
-        raise ConfigError(
-            f"{clip.label}: expected poses of the model's skeleton {ours.name!r} ({ours.num_joints} joints, "
-            f"{ours.num_used} used), got {theirs.name!r} ({theirs.num_joints} joints, {theirs.num_used} used). "
-            "Build the model for the clip's skeleton."
-        )
+    model.check_skeleton(clip.skeleton, clip.label)
     seen, wanted, frames = model.observed_frames, model.future_frames, clip.num_frames
     if not 0 <= start <= frames - seen:
         works = f"choose start in 0..{frames - seen}" if frames >= seen else "no start works, the clip is too short"

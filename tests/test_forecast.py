@@ -241,8 +241,8 @@ def test_a_start_out_of_range_says_which_would_work(frames: int, start: int, wor
 def test_a_clip_of_another_skeleton_is_refused() -> None:
     clip = Clip(torch.zeros(50, 38, 3), skeletons.get("cmu"), fps=60.0, name="walking_1")
     message = (
-        "clip 'walking_1': expected poses of the model's skeleton 'body' (4 joints, 2 used), got 'cmu' (38 joints, "
-        "25 used). Build the model for the clip's skeleton."
+        "skeleton: expected a model of 'cmu' (38 joints, 25 used) as in clip 'walking_1', got one of 'body' (4 joints, "
+        "2 used). Build the model for the skeleton of clip 'walking_1'."
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
         forecast_clip(Drift(), clip)

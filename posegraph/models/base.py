@@ -11,7 +11,7 @@ from torch import nn
 
 from posegraph import skeletons
 from posegraph._checks import check_poses, check_positive
-from posegraph.errors import CheckpointError
+from posegraph.errors import CheckpointError, ConfigError
 from posegraph.grouping import JointGrouping
 from posegraph.losses import multi_scale_loss
 from posegraph.skeleton import Skeleton
@@ -191,6 +191,23 @@ class ForecastModel(nn.Module):
             CheckpointError: The model has no published weights that can be read, or these are not they.
         """
         raise CheckpointError(f"{cls.__name__} cannot read weights published by its authors.")
+
+    def check_skeleton(self, skeleton: Skeleton, owner: str) -> None:
+        """Require that poses of ``skeleton``, as ``owner`` has them, are those that the model was built for.
+
+        Args:
+            skeleton: Skeleton of the poses.
+            owner: What the poses belong to, for the message, as in "data set 'cmu'".
+
+        Raises:
+            ConfigError: The skeletons differ.
+        """
+        if not self.skeleton.matches(skeleton):
+            wanted, got = (f"{s.name!r} ({s.num_joints} joints, {s.num_used} used)" for s in (skeleton, self.skeleton))
+            raise ConfigError(
+                f"skeleton: expected a model of {wanted} as in {owner}, got one of {got}. "
+                f"Build the model for the skeleton of {owner}."
+            )
 
     def check_observed(self, observed: torch.Tensor) -> None:
         """Require observed poses of the model's shape; raises `ShapeError`."""

@@ -157,11 +157,7 @@ class _Run:
     ) -> None:
         self.model, self.folder, self.recipe, self.seed = model, folder, recipe, seed
         self.device, self.precision, self.processes, self.report = device, precision, processes, report
-        if not dataset.skeleton.matches(model.skeleton):
-            raise ConfigError(
-                f"skeleton: expected a model of {dataset.skeleton.name!r} as in data set {dataset.name!r}, got one of "
-                f"{model.skeleton.name!r}. Build the model for the data set's skeleton."
-            )
+        model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")
         self.dataset = _with_validation(dataset, model.total_frames, validation)
         self.windows: Windows = self.dataset.train_windows(model.observed_frames, model.future_frames).to(device)
         if self.steps_per_epoch == 0:
