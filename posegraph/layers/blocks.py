@@ -50,7 +50,10 @@ class _Tail(nn.Sequential):
 
 
 class GraphConvBlock(nn.Module):
-    """Graph operator, batch norm, activation, dropout: one layer of Traj-GCN and MSR-GCN.
+    r"""Graph operator, batch norm, activation, dropout: $Y = \operatorname{drop}(\sigma(\operatorname{BN}(G(X))))$.
+
+    One layer of Traj-GCN (Mao et al., ICCV 2019; tanh, dropout 0.5) and of MSR-GCN (Dang et al., ICCV 2021; leaky ReLU,
+    dropout 0.1), where $G$ is a `GraphConv`.
 
     Args:
         in_channels: Channels of each input node.
@@ -98,7 +101,9 @@ class GraphConvBlock(nn.Module):
 
 
 class ResidualGraphBlock(nn.Module):
-    """A few `GraphConvBlock` of equal width, and the block's input added to their output ("residual GCN").
+    r"""A few `GraphConvBlock` of equal width, and the input added: $Y = X + f_n(\cdots f_1(X))$ ("residual GCN").
+
+    Traj-GCN (Mao et al., ICCV 2019) and MSR-GCN (Dang et al., ICCV 2021) are built of these.
 
     Args:
         channels: Channels of each node.
@@ -157,7 +162,10 @@ class ResidualGraphBlock(nn.Module):
 
 
 class ResidualStage(nn.Module):
-    """A sequence of `ResidualGraphBlock`, and optionally the stage's input added to the result (long skip).
+    r"""A sequence of `ResidualGraphBlock`, and optionally the stage's input added: $Y = X + r_n(\cdots r_1(X))$.
+
+    The sum around the whole sequence (long skip) is that of the stages of MSR-GCN (Dang et al., ICCV 2021); Traj-GCN's
+    blocks follow one another without it.
 
     Args:
         channels: Channels of each node.
@@ -219,7 +227,10 @@ class ResidualStage(nn.Module):
 
 
 class ResampleBlock(nn.Module):
-    """A map between two numbers of nodes, batch norm, activation, dropout: the step between scales of MSR-GCN.
+    r"""A map between two numbers of nodes, batch norm, activation, dropout.
+
+    $Y = \operatorname{drop}(\sigma(\operatorname{BN}(M(X))))$ with $M$ the map. The step between two scales of
+    MSR-GCN (Dang et al., ICCV 2021) as its authors released it.
 
     Args:
         resample: The map, such as `NodeResample` or a fixed `JointPool`.

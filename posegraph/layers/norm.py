@@ -12,10 +12,11 @@ __all__ = ["NodeBatchNorm"]
 
 
 class NodeBatchNorm(nn.Module):
-    """Batch normalisation with statistics of its own for each (node, channel) pair.
+    r"""Batch normalisation of each (node, channel) pair by itself.
 
-    Used after every graph convolution of Traj-GCN and MSR-GCN; the statistics run over the batch alone, so training
-    needs at least two samples. Parameters are in node-major order, index = ``channels * node + channel``.
+    $y_{kc} = \gamma_{kc}\,(x_{kc} - \mu_{kc})/\sigma_{kc} + \beta_{kc}$. Used after every graph convolution of
+    Traj-GCN (Mao et al., ICCV 2019) and MSR-GCN (Dang et al., ICCV 2021). The statistics run over the batch alone, so
+    training needs at least two samples. Parameters are in node-major order, index = ``channels * node + channel``.
 
     Args:
         num_nodes: Number of nodes.

@@ -55,9 +55,9 @@ class JointPool(nn.Module):
 
 
 class JointUnpool(nn.Module):
-    """Give each joint the mean of the groups that it belongs to; a joint in no group gets zeros.
+    r"""Give each joint the mean of the groups that it belongs to: $x_j = \frac{1}{|\{g \ni j\}|}\sum_{g \ni j} y_g$.
 
-    For groups that do not overlap this copies each group to its joints.
+    For groups that do not overlap this copies each group to its joints. A joint in no group gets zeros.
 
     Args:
         grouping: Fine to coarse, as in `JointPool`.
