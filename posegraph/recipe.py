@@ -24,7 +24,7 @@ class Recipe:
     """
 
     learning_rate: float = 5e-4
-    """Learning rate of the first epoch."""
+    """Learning rate before any decay."""
     decay: float = 1.0
     """Factor on the learning rate at the start of every ``decay_every``-th epoch."""
     decay_every: int = 1

@@ -44,7 +44,7 @@ class TrainOptions:
     batch_size: int | None = None
     """Windows a step; the recipe's if not given."""
     learning_rate: float | None = None
-    """Learning rate of the first epoch; the recipe's if not given."""
+    """Learning rate before any decay; the recipe's if not given."""
     minutes: float | None = None
     """Finish after so many minutes of training."""
     seed: int = 0
