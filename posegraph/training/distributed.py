@@ -74,6 +74,8 @@ def join_processes(device: torch.device) -> Generator[Processes]:
     if world_size == 1:
         yield Processes()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # where the group's own messages go
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         # Not after each run: processes that meet a second time may still read one another's old addresses.
