@@ -7,7 +7,7 @@ through an `OperatorFactory`, a callable of ``(in_channels, out_channels, num_no
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -142,7 +142,7 @@ def operator_factory(kind: OperatorKind, bones: Iterable[tuple[int, int]], num_j
         >>> operator_factory("learned", [(0, 1)], 2)(35, 64, 6)
         GraphConv(35, 64, num_nodes=6)
     """
-    check_choice("operator", kind, ("learned", "masked", "skeleton", "per-node"))
+    check_choice("operator", kind, get_args(OperatorKind))
     bones = tuple(bones)
     if kind == "learned":
         return GraphConv

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import nn
 
@@ -73,7 +73,7 @@ def make_resampler(kind: ResampleKind, grouping: JointGrouping, *, down: bool) -
         >>> make_resampler("learned", to_12, down=True), make_resampler("grouping", to_12, down=False)
         (NodeResample(66, 36), JointUnpool(36 -> 66))
     """
-    check_choice("resample", kind, ("learned", "grouping"))
+    check_choice("resample", kind, get_args(ResampleKind))
     coordinates = grouping.over_axes()
     fine, coarse = coordinates.num_joints, coordinates.num_groups
     if kind == "learned":

@@ -61,9 +61,20 @@ class ForecastModel(nn.Module):
         self.skeleton = skeletons.get(skeleton)
         self.observed_frames = observed_frames
         self.future_frames = future_frames
-        self.groupings: tuple[JointGrouping, ...] = ()
+        self.groupings = ()
         self.registry_name: str | None = None
         self.record: dict[str, Any] = {}
+
+    @property
+    def groupings(self) -> tuple[JointGrouping, ...]:
+        """From each scale that the model forecasts to the next coarser one; empty for a single scale."""
+        return self._groupings
+
+    @groupings.setter
+    def groupings(self, groupings: Iterable[JointGrouping]) -> None:
+        self._groupings = tuple(groupings)
+        for level, grouping in enumerate(self._groupings):  # made once, and on the model's device
+            self.register_buffer(f"_pool_{level}", grouping.pool_matrix(), persistent=False)
 
     @property
     def total_frames(self) -> int:
@@ -140,8 +151,8 @@ class ForecastModel(nn.Module):
             Poses a scale, finest first, beginning with ``poses``.
         """
         scales = [poses]
-        for grouping in self.groupings:
-            matrix = grouping.pool_matrix().to(poses)
+        for level in range(len(self.groupings)):
+            matrix = self.get_buffer(f"_pool_{level}").to(poses)  # a copy only for another type or device
             scales.append(torch.matmul(matrix, scales[-1]))
         return tuple(scales)
 

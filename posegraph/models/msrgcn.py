@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import torch
 from torch import nn
@@ -61,8 +61,8 @@ class MSRGCNConfig:
     def __post_init__(self) -> None:
         check_positive(channels=self.channels, num_scales=self.num_scales, num_blocks=self.num_blocks)
         check_probability(dropout=self.dropout)
-        check_choice("resample", self.resample, ("learned", "grouping"))
-        check_choice("operator", self.operator, ("learned", "masked", "skeleton", "per-node"))
+        check_choice("resample", self.resample, get_args(ResampleKind))
+        check_choice("operator", self.operator, get_args(OperatorKind))
 
 
 @register(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import nn
@@ -70,8 +70,8 @@ class MSRGCNReleasedConfig:
         check_positive(num_blocks=self.num_blocks, finest_end_blocks=self.finest_end_blocks)
         check_probability(dropout=self.dropout)
         check_choice("e3_input", self.e3_input, ("a3", "d3"))
-        check_choice("resample", self.resample, ("learned", "grouping"))
-        check_choice("operator", self.operator, ("learned", "masked", "skeleton", "per-node"))
+        check_choice("resample", self.resample, get_args(ResampleKind))
+        check_choice("operator", self.operator, get_args(OperatorKind))
 
 
 @register(

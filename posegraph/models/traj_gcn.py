@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ class TrajGCNConfig:
     def __post_init__(self) -> None:
         check_positive(channels=self.channels, num_blocks=self.num_blocks)
         check_probability(dropout=self.dropout)
-        check_choice("operator", self.operator, ("learned", "masked", "skeleton", "per-node"))
+        check_choice("operator", self.operator, get_args(OperatorKind))
 
 
 @register(
