@@ -15,6 +15,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
+    "IncompleteDataError",
     "MissingDependencyError",
     "PluginWarning",
     "PosegraphError",
@@ -87,6 +88,10 @@ class SkeletonError(PosegraphError, ValueError):
 
 class DataError(PosegraphError, ValueError):
     """A motion file or folder cannot be used; the message names file, line and remedy."""
+
+
+class IncompleteDataError(DataError):
+    """Files that belong together are not all there, so a protocol cannot be followed; others may still be."""
 
 
 class CheckpointError(PosegraphError, ValueError):

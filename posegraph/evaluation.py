@@ -15,13 +15,18 @@ from posegraph._checks import check_choice, check_positive
 from posegraph._files import replace_file
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import Windows
-from posegraph.errors import ConfigError
-from posegraph.metrics import mpjpe_at, mpjpe_up_to
+from posegraph.errors import ConfigError, DataError, UnknownNameError
+from posegraph.kinematics import to_positions
+from posegraph.metrics import euler_error_at, mpjpe_at, mpjpe_up_to
 from posegraph.models.base import ForecastModel
 
-__all__ = ["ActionResult", "Protocol", "Result", "evaluate"]
+__all__ = ["ActionResult", "Metric", "Protocol", "Result", "evaluate"]
 
-_METRICS = {"mpjpe_at": mpjpe_at, "mpjpe_up_to": mpjpe_up_to}
+Metric = Literal["mpjpe_at", "mpjpe_up_to", "euler_at"]
+"""Error at a frame, mean error up to it, both of positions; or error of Euler angles at a frame."""
+
+_METRICS = {"mpjpe_at": mpjpe_at, "mpjpe_up_to": mpjpe_up_to, "euler_at": euler_error_at}
+_OF_ROTATIONS = ("euler_at",)
 _FRAMES = (1, 3, 7, 9, 13, 24)
 
 
@@ -37,7 +42,8 @@ class Protocol:
         windows: Rule that chooses the windows: ``"all"``, ``"8"``, ``"256"``, or another that the data set has.
         joints: ``"full"`` compares all joints, copies of used joints by their source; constant joints count with
             error 0. ``"used"`` compares the joints that models see.
-        metric: ``"mpjpe_at"`` for the error at a frame, ``"mpjpe_up_to"`` for the mean of all frames up to it.
+        metric: ``"mpjpe_at"`` for the error at a frame, ``"mpjpe_up_to"`` for the mean of all frames up to it;
+            rotations are brought to positions for both. ``"euler_at"`` for the error of the rotations' Euler angles.
         frames: Forecast frames to report, counted from 0. By default those of 1, 3, 7, 9, 13, 24 that exist.
         observed_frames: Frames that the model sees.
         future_frames: Frames that it forecasts.
@@ -57,7 +63,7 @@ class Protocol:
     split: str = "test"
     windows: str = "all"
     joints: Literal["full", "used"] = "full"
-    metric: Literal["mpjpe_at", "mpjpe_up_to"] = "mpjpe_at"
+    metric: Metric = "mpjpe_at"
     frames: tuple[int, ...] = ()
     observed_frames: int = 10
     future_frames: int = 25
@@ -78,6 +84,45 @@ class Protocol:
             )
         if self.label_fps is not None and not self.label_fps > 0:
             raise ConfigError(f"label_fps: expected frames a second above 0, got {self.label_fps!r}.")
+
+    @classmethod
+    def named(cls, dataset: MotionDataset, name: str = "all", **changes: Any) -> Protocol:
+        """A published protocol of a data set, or one of its window rules.
+
+        Args:
+            dataset: Data set; its ``protocols`` and ``start_rules`` are the names.
+            name: Name of a protocol, such as "pgbig", or of a window rule, such as "8".
+            changes: Fields to change.
+
+        Returns:
+            The protocol. Without another wish the metric is that of the data set's kind: `mpjpe_at` for positions,
+            `euler_at` for rotations; published frames that the model does not forecast are left out.
+
+        Raises:
+            UnknownNameError: The data set has no protocol or window rule of this name.
+            ConfigError: A value cannot work.
+
+        Examples:
+            >>> from posegraph import data
+            >>> from posegraph.evaluation import Protocol
+            >>> cmu = data.load("cmu", "samples")
+            >>> len(Protocol.named(cmu, "pgbig").actions), Protocol.named(cmu, "8", metric="mpjpe_up_to").windows
+            (7, '8')
+        """
+        known = {rule: {"windows": rule} for rule in dataset.start_rules} | dict(dataset.protocols)
+        if name not in known:
+            raise UnknownNameError("protocol", name, known)
+        fields: dict[str, Any] = {"metric": "euler_at" if dataset.skeleton.holds_rotations else "mpjpe_at"}
+        fields |= {**known[name], **changes}
+        future_frames = fields.get("future_frames", cls.future_frames)
+        if "frames" not in changes:
+            fields["frames"] = tuple(f for f in fields.get("frames", ()) if f < future_frames)
+        return cls(dataset.name, **fields)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the errors: "rad" for Euler angles, "mm" for positions."""
+        return "rad" if self.metric in _OF_ROTATIONS else "mm"
 
     def describe(self) -> str:
         """One line for the head of a table.
@@ -101,11 +146,11 @@ class ActionResult:
 
     Args:
         windows: Number of windows that were averaged.
-        mpjpe_mm: Error at each frame of the protocol, in millimetres.
+        errors: Error at each frame of the protocol, in its unit.
     """
 
     windows: int
-    mpjpe_mm: tuple[float, ...]
+    errors: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -124,23 +169,27 @@ class Result:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Actions of the protocol for which the data set had no clip; the mean leaves them out."""
+        """Actions of the protocol for which the data set had not the clips; the mean leaves them out."""
         return tuple(action for action in self.protocol.actions if action not in self.actions)
 
     @property
-    def mpjpe_mm(self) -> tuple[float, ...]:
+    def errors(self) -> tuple[float, ...]:
         """Unweighted mean over actions, at each frame."""
-        columns = zip(*(action.mpjpe_mm for action in self.actions.values()), strict=True)
+        columns = zip(*(action.errors for action in self.actions.values()), strict=True)
         return tuple(sum(column) / len(column) for column in columns)
 
     @property
-    def mean_mm(self) -> float:
+    def mean(self) -> float:
         """Mean over actions and frames: the single number that papers quote."""
-        return sum(self.mpjpe_mm) / len(self.mpjpe_mm)
+        return sum(self.errors) / len(self.errors)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON-ready dictionary: protocol, errors by action, and their mean."""
+        """A JSON-ready dictionary: protocol, errors by action, and their mean.
+
+        Errors are under "mpjpe_mm", or "euler_rad" for Euler angles; `from_json` reads either.
+        """
         frames = list(self.protocol.frames)
+        key, mean_key = _json_keys(self.protocol)
         return {
             "protocol": {
                 **dataclasses.asdict(self.protocol),
@@ -149,16 +198,39 @@ class Result:
                 "model": dict(self.model),
             },
             "actions": {
-                name: {"windows": action.windows, "frames": frames, "mpjpe_mm": list(action.mpjpe_mm)}
+                name: {"windows": action.windows, "frames": frames, key: list(action.errors)}
                 for name, action in self.actions.items()
             },
             "mean": {
                 "actions": list(self.actions),
                 "frames": frames,
-                "mpjpe_mm": list(self.mpjpe_mm),
-                "mean_mm": self.mean_mm,
+                key: list(self.errors),
+                mean_key: self.mean,
             },
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Result:
+        """Read what `to_json` made.
+
+        Raises:
+            DataError: Something is missing or of another kind.
+        """
+        try:
+            fields = dict(data["protocol"])
+            model = fields.pop("model")
+            protocol = Protocol(**fields)
+            key, _ = _json_keys(protocol)
+            actions = {
+                name: ActionResult(int(action["windows"]), tuple(float(error) for error in action[key]))
+                for name, action in data["actions"].items()
+            }
+        except (AttributeError, ConfigError, KeyError, TypeError, ValueError) as error:
+            raise DataError(
+                f"result: expected what 'posegraph evaluate --out' writes, got something else: "
+                f"{type(error).__name__}: {error}."
+            ) from error
+        return cls(protocol, actions, model)
 
     def save(self, path: str | Path) -> None:
         """Write `to_json` to a file, as a whole or not at all; missing folders are made."""
@@ -168,20 +240,22 @@ class Result:
         replace_file(path, lambda file: file.write(text.encode()))
 
     def table(self) -> str:
-        """A plain-text table with its protocol, errors in millimetres.
+        """A plain-text table with its protocol, errors in millimetres or, for Euler angles, radians.
 
         Columns are frames; the milliseconds below are ``(frame + 1) / label_fps``, as published tables label them.
         """
         frames = self.protocol.frames
+        digits = 2 if self.protocol.unit == "mm" else 3
         rows = [["action", "windows", *(f"frame {frame}" for frame in frames), "mean"]]
         if self.protocol.label_fps is not None:
             rate = self.protocol.label_fps
             rows.append(["", "", *(f"{(frame + 1) * 1000 / rate:.0f} ms" for frame in frames), ""])
         for name, action in self.actions.items():
-            errors = action.mpjpe_mm
-            rows.append([name, str(action.windows), *(f"{e:.2f}" for e in errors), f"{sum(errors) / len(errors):.2f}"])
+            errors = action.errors
+            mean = sum(errors) / len(errors)
+            rows.append([name, str(action.windows), *(f"{error:.{digits}f}" for error in (*errors, mean))])
         mean_of = f"mean of {len(self.actions)}"
-        rows.append([mean_of, "", *(f"{error:.2f}" for error in self.mpjpe_mm), f"{self.mean_mm:.2f}"])
+        rows.append([mean_of, "", *(f"{error:.{digits}f}" for error in (*self.errors, self.mean))])
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [self.protocol.describe()]
         if self.model:
@@ -193,8 +267,14 @@ class Result:
             cells = [first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(rest, widths[1:], strict=True))]
             lines.append("  ".join(cells).rstrip())
         if self.missing:
-            lines.append(f"no clips, left out of the mean: {', '.join(self.missing)}")
+            lines.append(f"clips missing, left out of the mean: {', '.join(self.missing)}")
         return "\n".join(lines)
+
+
+def _json_keys(protocol: Protocol) -> tuple[str, str]:
+    """Keys of the errors of an action and of the overall mean, which name the metric and the unit."""
+    kind = "euler" if protocol.metric in _OF_ROTATIONS else "mpjpe"
+    return f"{kind}_{protocol.unit}", f"mean_{protocol.unit}"
 
 
 def evaluate(
@@ -240,7 +320,7 @@ def evaluate(
         mean of 2              25.64    49.24    91.85   110.51    142.27    187.64  101.19
     """
     if protocol is None:
-        protocol = Protocol(dataset.name, observed_frames=model.observed_frames, future_frames=model.future_frames)
+        protocol = Protocol.named(dataset, observed_frames=model.observed_frames, future_frames=model.future_frames)
     _check_fit(model, dataset, protocol)
     protocol = dataclasses.replace(
         protocol,
@@ -289,16 +369,20 @@ def _mean_errors(
 ) -> tuple[float, ...]:
     """The metric at each frame of the protocol, averaged over windows."""
     windows = windows.to(model.device)
+    labels = model.action_labels(windows.actions)[windows.clips] if model.actions else None
     metric = _METRICS[protocol.metric]
     sums: list[torch.Tensor] = []  # one a batch, added up at the end: no device is waited for in between
     done = 0
     for window in windows.batches(batch_size):
         observed, truth = window.split([protocol.observed_frames, protocol.future_frames], dim=1)
-        prediction = model.predict(model.skeleton.reduce(observed))
+        inputs = (model.skeleton.reduce(observed), *(() if labels is None else (labels[done : done + len(window)],)))
+        prediction = model.predict(*inputs)
         if protocol.joints == "full":
             prediction = model.skeleton.expand(prediction, template=truth)
         else:
             truth = model.skeleton.reduce(truth)
+        if protocol.metric not in _OF_ROTATIONS:
+            prediction, truth = (to_positions(poses, model.skeleton) for poses in (prediction, truth))
         sums.append(metric(prediction, truth) * len(window))
         done += len(window)
         if report is not None:
@@ -319,3 +403,14 @@ def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol)
             f"frames, got one of {frames[0]} and {frames[1]}. Set the protocol's frames to the model's."
         )
     model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")
+    rotations = dataset.skeleton.holds_rotations
+    if protocol.metric in _OF_ROTATIONS and not rotations:
+        raise ConfigError(
+            f"metric {protocol.metric!r}: expected a data set of rotations, got the positions of {dataset.name!r}. "
+            "Use 'mpjpe_at' or 'mpjpe_up_to'."
+        )
+    if rotations and protocol.metric not in _OF_ROTATIONS and protocol.joints == "used":
+        raise ConfigError(
+            f"joints 'used' with metric {protocol.metric!r}: positions follow from the rotations of all joints. "
+            "Use joints 'full', or metric 'euler_at'."
+        )

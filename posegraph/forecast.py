@@ -13,6 +13,7 @@ from posegraph._checks import check_poses
 from posegraph._files import replace_file
 from posegraph.data.clip import Clip
 from posegraph.errors import ConfigError, DataError, ShapeError
+from posegraph.kinematics import to_positions
 from posegraph.metrics import mpjpe_at
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton import Skeleton
@@ -29,7 +30,12 @@ class Forecaster:
 
     Args:
         model: Model to forecast with.
+        action: What the subject does; needed by a model with action labels, and only by it.
         device: Device to run on; the model is moved there. By default the model's own.
+
+    Raises:
+        ConfigError: The model has action labels and no action is given, or the other way round.
+        UnknownNameError: The model does not know the action.
 
     Examples:
         >>> import numpy as np
@@ -40,8 +46,18 @@ class Forecaster:
         (25, 38, 3)
     """
 
-    def __init__(self, model: ForecastModel, *, device: torch.device | str | None = None) -> None:
+    def __init__(
+        self, model: ForecastModel, *, action: str | None = None, device: torch.device | str | None = None
+    ) -> None:
+        if bool(model.actions) != (action is not None):
+            known = ", ".join(model.actions)
+            raise ConfigError(
+                f"action: expected one of {known}, because the model takes action labels, got none."
+                if model.actions
+                else f"action: expected none, because the model takes no action labels, got {action!r}. Leave it out."
+            )
         self.model = model if device is None else model.to(device)
+        self._labels = () if action is None else (model.action_labels([action]),)
 
     @overload
     def __call__(self, poses: torch.Tensor) -> torch.Tensor: ...
@@ -91,7 +107,8 @@ class Forecaster:
         observed = skeleton.reduce(window)
         _check_finite(observed, skeleton)
         with self.model.evaluating(), torch.inference_mode():
-            used = self.model.predict(observed.to(self.model.device, self.model.dtype))
+            labels = (label.to(self.model.device).expand(len(window)) for label in self._labels)
+            used = self.model.predict(observed.to(self.model.device, self.model.dtype), *labels)
         # Outside of inference mode, so that the caller gets an ordinary tensor, free to be changed in place.
         full = skeleton.expand(used.to(poses.device, poses.dtype), template=window[:, -1:])
         return full if batched else full[0]
@@ -119,7 +136,7 @@ class ForecastResult:
 
     @property
     def mpjpe_mm(self) -> tuple[float, ...]:
-        """MPJPE at each forecast frame of this one window, over all joints, in mm.
+        """MPJPE at each forecast frame of this one window, over all joints, in mm; rotations become positions for it.
 
         Raises:
             DataError: There is no truth to compare with.
@@ -129,7 +146,8 @@ class ForecastResult:
                 f"mpjpe_mm: expected true poses for all {len(self.forecast)} forecast frames, got none, because the "
                 f"clip ends too soon after frame {self.start}. Choose an earlier start."
             )
-        return tuple(mpjpe_at(self.forecast.unsqueeze(0), self.truth.unsqueeze(0)).tolist())
+        prediction, truth = (to_positions(poses, self.skeleton).unsqueeze(0) for poses in (self.forecast, self.truth))
+        return tuple(mpjpe_at(prediction, truth).tolist())
 
     def save(self, path: str | Path) -> Path:
         """Write an ``.npz`` file that `numpy.load` reads without pickle, as a whole or not at all.
@@ -180,6 +198,7 @@ def forecast_clip(
     Raises:
         ConfigError: Model and clip have different skeletons, or ``start`` leaves too few frames to observe.
         DataError: One of the observed positions is not finite.
+        UnknownNameError: The model takes action labels and does not know the clip's.
 
     Examples:
         >>> from posegraph import data, registry
@@ -202,7 +221,7 @@ def forecast_clip(
     observed, following = clip.poses[start : start + seen], clip.poses[start + seen : start + seen + wanted]
     return ForecastResult(
         observed=observed,
-        forecast=Forecaster(model, device=device)(observed),
+        forecast=Forecaster(model, action=clip.action if model.actions else None, device=device)(observed),
         truth=following if len(following) == wanted else None,
         skeleton=clip.skeleton,
         fps=clip.fps,

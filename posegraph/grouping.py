@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from posegraph.errors import SkeletonError, UnknownNameError
 
-__all__ = ["JointGrouping", "automatic_groupings"]
+__all__ = ["JointGrouping", "automatic_groupings", "random_groupings"]
 
 
 @dataclass(frozen=True)
@@ -188,6 +189,40 @@ def automatic_groupings(parents: Sequence[int], num_levels: int) -> tuple[JointG
             above = [current[joint] for joint in group if current[joint] not in group]
             coarse.append(group_of[above[0]] if above[0] >= 0 else -1)
         current = coarse
+    return tuple(levels)
+
+
+def random_groupings(num_joints: int, sizes: Sequence[int], *, seed: int) -> tuple[JointGrouping, ...]:
+    """Random scales, to measure what a meaningful grouping is worth.
+
+    Each level cuts a random order of the joints before it at random places, so that every group has a joint.
+
+    Args:
+        num_joints: Number of joints of the finest scale.
+        sizes: Number of groups of each level, finest first.
+        seed: The same seed gives the same groups, in every version of NumPy.
+
+    Returns:
+        One grouping a level.
+
+    Raises:
+        SkeletonError: A level has no group, or more than the one before has joints.
+
+    Examples:
+        >>> from posegraph.grouping import random_groupings
+        >>> [g.num_groups for g in random_groupings(25, [12, 7, 4], seed=1)]
+        [12, 7, 4]
+    """
+    generator = np.random.RandomState(seed)  # the legacy generator, whose stream never changes
+    levels: list[JointGrouping] = []
+    for size in sizes:
+        if not 1 <= size <= num_joints:
+            raise SkeletonError(f"sizes: expected 1 to {num_joints} groups of {num_joints} joints, got {size}.")
+        order = generator.permutation(num_joints)
+        cuts = np.sort(generator.permutation(num_joints - 1)[: size - 1]) + 1
+        groups = sorted(tuple(sorted(int(joint) for joint in part)) for part in np.split(order, cuts))
+        levels.append(JointGrouping(tuple(groups), num_joints))
+        num_joints = size
     return tuple(levels)
 
 

@@ -8,7 +8,7 @@ from posegraph._checks import check_poses
 from posegraph.errors import ShapeError, SkeletonError
 from posegraph.skeleton import Skeleton
 
-__all__ = ["forward_kinematics", "rotation_from_exponential_map"]
+__all__ = ["euler_from_rotation", "forward_kinematics", "rotation_from_exponential_map", "to_positions"]
 
 # Below this squared angle the closed forms of the coefficients divide by (nearly) zero. Their series, cut after four
 # terms, is exact to float64 rounding there, and so is its first derivative.
@@ -55,6 +55,40 @@ def rotation_from_exponential_map(exponential_map: torch.Tensor) -> torch.Tensor
     cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
     identity = torch.eye(3, dtype=r.dtype, device=r.device)
     return identity + sine[..., None, None] * cross + versine[..., None, None] * (cross @ cross)
+
+
+def euler_from_rotation(rotation: torch.Tensor) -> torch.Tensor:
+    r"""Euler angles of rotation matrices that act on row vectors, as `rotation_from_exponential_map` makes them.
+
+    The angles $(\alpha, \beta, \gamma)$ about x, y and z compose to $R^\top = R_z(\gamma) R_y(\beta) R_x(\alpha)$, with
+    $\beta$ in $[-\pi/2, \pi/2]$. At its ends, where $\alpha$ and $\gamma$ turn about the same axis, $\gamma = 0$. These
+    are the angles in which the field measured errors before it turned to positions.
+
+    Args:
+        rotation: Matrices ``(..., 3, 3)``.
+
+    Returns:
+        Angles ``(..., 3)`` in radians.
+
+    Raises:
+        ShapeError: The last two axes do not have three entries each.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.kinematics import euler_from_rotation, rotation_from_exponential_map
+        >>> about_y = rotation_from_exponential_map(torch.tensor([0.0, 0.5, 0.0]))
+        >>> [round(angle, 3) for angle in euler_from_rotation(about_y).tolist()]
+        [0.0, -0.5, 0.0]
+    """
+    if rotation.shape[-2:] != (3, 3):
+        raise ShapeError("rotation", "(..., 3, 3)", tuple(rotation.shape), "Give rotation matrices.")
+    sine = rotation[..., 0, 2].clamp(-1, 1)
+    locked = sine.abs() == 1
+    first = torch.atan2(rotation[..., 1, 2], rotation[..., 2, 2])
+    third = torch.atan2(rotation[..., 0, 1], rotation[..., 0, 0])
+    # Also the published convention, although R[0, 1] is 0 there: it is what published errors were measured with.
+    alone = torch.atan2(rotation[..., 0, 1], rotation[..., 0, 2])
+    return torch.stack([torch.where(locked, alone, first), -torch.asin(sine), torch.where(locked, 0.0, third)], dim=-1)
 
 
 def forward_kinematics(
@@ -118,3 +152,27 @@ def forward_kinematics(
             rotations[joint] = local[..., joint, :, :] @ rotations[parent]
             positions[joint] = offsets[joint] @ rotations[parent] + positions[parent]
     return torch.stack([positions[joint] for joint in range(skeleton.num_joints)], dim=-2)
+
+
+def to_positions(poses: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
+    """Joint positions of poses of all joints, whether they hold positions or rotations.
+
+    Args:
+        poses: Poses ``(..., joints, 3)`` in the skeleton's unit.
+        skeleton: Says what they hold.
+
+    Returns:
+        Positions ``(..., joints, 3)``; positions are returned as they are.
+
+    Raises:
+        SkeletonError: Poses hold rotations, but the skeleton has no offsets.
+        ShapeError: Poses hold rotations, and the joint axis does not fit.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph import skeletons
+        >>> from posegraph.kinematics import to_positions
+        >>> to_positions(torch.zeros(10, 38, 3), skeletons.get("cmu-angles")).abs().max() > 1000  # mm
+        tensor(True)
+    """
+    return forward_kinematics(poses, skeleton) if skeleton.holds_rotations else poses

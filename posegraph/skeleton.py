@@ -11,7 +11,7 @@ import torch
 
 from posegraph._checks import check_positive
 from posegraph.errors import ShapeError, SkeletonError, UnknownNameError
-from posegraph.grouping import JointGrouping, automatic_groupings
+from posegraph.grouping import JointGrouping, automatic_groupings, random_groupings
 
 __all__ = ["Side", "Skeleton"]
 
@@ -40,6 +40,11 @@ class Skeleton:
         fps: Frame rate of the poses that models see, in frames a second; ``None`` if it is not known.
         unit: Unit of positions.
         up: Axis that points up, for drawing.
+        locked: Axes of used joints that never move, as in ``{"RightLeg": "yz"}`` for a knee that is a hinge. Only
+            rotations have such axes.
+
+    A skeleton whose unit is "rad" describes rotations: its poses hold the exponential map of each joint in place of
+    its position.
 
     Raises:
         SkeletonError: The fields contradict each other.
@@ -63,6 +68,7 @@ class Skeleton:
     fps: float | None = None
     unit: str = "mm"
     up: Literal["x", "y", "z"] = "y"
+    locked: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("joint_names", "parents", "constant"):
@@ -103,6 +109,9 @@ class Skeleton:
                 )
         for name, levels in self.groupings.items():
             self._check_levels(name, levels)
+        for name, axes in self.locked.items():
+            if self.index(name) not in self.used or not axes or not set(axes) <= set("xyz"):
+                raise SkeletonError(f"locked: expected used joints with axes among 'xyz', got {name!r}: {axes!r}.")
 
     def _check_levels(self, name: str, levels: Sequence[JointGrouping]) -> None:
         expected = self.num_used
@@ -136,6 +145,18 @@ class Skeleton:
         """Indices of the joints that models see: neither constant nor duplicates."""
         left_out = {*self.constant, *self.duplicates}
         return tuple(j for j, name in enumerate(self.joint_names) if name not in left_out)
+
+    @property
+    def holds_rotations(self) -> bool:
+        """Whether poses are exponential maps in radians in place of positions."""
+        return self.unit == "rad"
+
+    @cached_property
+    def moving(self) -> tuple[int, ...]:
+        """The coordinates of the used joints that move, counted ``3 * joint + axis``: all but the locked ones."""
+        locked = {(name, axis) for name, axes in self.locked.items() for axis in axes}
+        coordinates = ((self.joint_names[joint], axis) for joint in self.used for axis in "xyz")
+        return tuple(i for i, coordinate in enumerate(coordinates) if coordinate not in locked)
 
     @cached_property
     def root(self) -> int:
@@ -172,8 +193,8 @@ class Skeleton:
         return tuple(mirror)
 
     def matches(self, other: Skeleton) -> bool:
-        """Whether poses of the two mean the same: same joints, same used ones, same copies."""
-        ours, theirs = ((s.joint_names, s.used, dict(s.duplicates)) for s in (self, other))
+        """Whether poses of the two mean the same: same joints, same used ones, same copies, same unit."""
+        ours, theirs = ((s.joint_names, s.used, dict(s.duplicates), s.unit) for s in (self, other))
         return ours == theirs
 
     def reduce(self, full: torch.Tensor) -> torch.Tensor:
@@ -266,6 +287,7 @@ class Skeleton:
             fps=self.fps,
             unit=self.unit,
             up=self.up,
+            locked=self.locked,
         )
 
     def with_groupings(self, name: str, levels: Sequence[JointGrouping]) -> Skeleton:
@@ -288,8 +310,9 @@ class Skeleton:
 
         Args:
             num_scales: Number of scales; 1 needs no grouping.
-            grouping: One of ``groupings``, or ``"automatic"`` to derive it from the parents. The default is the
-                skeleton's first grouping, or the automatic one if it has none.
+            grouping: One of ``groupings``; or ``"automatic"`` to derive it from the parents; or ``"random-0"``,
+                ``"random-1"``, ... for random groups of the default's sizes, drawn with that seed. The default is
+                the skeleton's first grouping, or the automatic one if it has none.
 
         Returns:
             ``num_scales - 1`` groupings, finest first.
@@ -303,8 +326,12 @@ class Skeleton:
             grouping = next(iter(self.groupings), "automatic")
         if grouping == "automatic":
             return automatic_groupings(self.reduced.parents, num_scales - 1)
+        kind, _, seed = grouping.partition("-")
+        if kind == "random" and seed.isdecimal():
+            sizes = [level.num_groups for level in self.scales(num_scales)]
+            return random_groupings(self.num_used, sizes, seed=int(seed))
         if grouping not in self.groupings:
-            raise UnknownNameError("grouping", grouping, [*self.groupings, "automatic"])
+            raise UnknownNameError("grouping", grouping, [*self.groupings, "automatic", "random-0"])
         levels = self.groupings[grouping]
         if len(levels) < num_scales - 1:
             raise SkeletonError(
@@ -327,6 +354,7 @@ class Skeleton:
             "fps": self.fps,
             "unit": self.unit,
             "up": self.up,
+            "locked": dict(self.locked),
         }
 
     @classmethod
@@ -348,4 +376,5 @@ class Skeleton:
             fps=data["fps"],
             unit=data["unit"],
             up=data["up"],
+            locked=dict(data.get("locked", {})),  # not in the files of version 0.1
         )

@@ -7,10 +7,17 @@ right knee.
 * ``h36m``: Human3.6M, 32 joints, 22 of them used. Bone names are the data set's own; ``_Site`` marks end sites.
 * ``cmu``: CMU Mocap in the 38-joint BVH conversion, 25 joints used. Offsets are BVH units times 70, as in the
   published benchmark; that makes "millimetres" about 24 % too long. Frames are every second one of 120 a second.
+* ``h36m-angles``, ``cmu-angles``: the same bodies with rotations in place of positions, each joint's exponential map in
+  radians. Of the joints that rotate, 20 and 26 are used: all but the root, whose rotation forecasts leave out. Axes
+  that never move are locked.
+
+Each has a grouping into 10 parts and 5 bodies, ``"parts"``, after DMGNN (Li et al., CVPR 2020); for positions, whose
+joints are others than DMGNN's, it is our reading.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from posegraph.errors import UnknownNameError
@@ -128,6 +135,55 @@ _CMU_12 = {
     "right forearm": ("RightForeArm", "RightHand"),
     "right hand": ("RightHandIndex1", "RightHandIndex1_Site", "RThumb_Site"),
 }
+# Ten parts of the body. A limb has an upper and a lower one; the paper's own tables are those of the rotations.
+_H36M_PARTS = {
+    "right upper leg": ("RightLeg", "RightFoot"),
+    "right lower leg": ("RightToeBase", "RightToeBase_Site"),
+    "left upper leg": ("LeftLeg", "LeftFoot"),
+    "left lower leg": ("LeftToeBase", "LeftToeBase_Site"),
+    "torso": ("Spine1", "Neck"),
+    "head": ("Head", "Head_Site"),
+    "left upper arm": ("LeftArm", "LeftForeArm"),
+    "left lower arm": ("LeftHand", "LeftHandThumb_Site", "L_Wrist_End"),
+    "right upper arm": ("RightArm", "RightForeArm"),
+    "right lower arm": ("RightHand", "RightHandThumb_Site", "R_Wrist_End"),
+}
+_H36M_ANGLE_PARTS = {
+    "right upper leg": ("RightUpLeg", "RightLeg"),
+    "right lower leg": ("RightFoot", "RightToeBase"),
+    "left upper leg": ("LeftUpLeg", "LeftLeg"),
+    "left lower leg": ("LeftFoot", "LeftToeBase"),
+    "torso": ("Spine", "Spine1"),
+    "head": ("Neck", "Head"),
+    "left upper arm": ("LeftShoulder", "LeftArm"),
+    "left lower arm": ("LeftForeArm", "LeftHand"),
+    "right upper arm": ("RightShoulder", "RightArm"),
+    "right lower arm": ("RightForeArm", "RightHand"),
+}
+_CMU_PARTS = {
+    "left upper leg": ("LeftLeg", "LeftFoot"),
+    "left lower leg": ("LeftToeBase", "LeftToeBase_Site"),
+    "right upper leg": ("RightLeg", "RightFoot"),
+    "right lower leg": ("RightToeBase", "RightToeBase_Site"),
+    "torso": ("Spine", "Spine1"),
+    "head": ("Neck1", "Head", "Head_Site"),
+    "left upper arm": ("LeftArm", "LeftForeArm"),
+    "left lower arm": ("LeftHand", "LeftHandIndex1", "LeftHandIndex1_Site", "LThumb_Site"),
+    "right upper arm": ("RightArm", "RightForeArm"),
+    "right lower arm": ("RightHand", "RightHandIndex1", "RightHandIndex1_Site", "RThumb_Site"),
+}
+_CMU_ANGLE_PARTS = {
+    "left upper leg": ("LeftUpLeg", "LeftLeg"),
+    "left lower leg": ("LeftFoot", "LeftToeBase"),
+    "right upper leg": ("RightUpLeg", "RightLeg"),
+    "right lower leg": ("RightFoot", "RightToeBase"),
+    "torso": ("LowerBack", "Spine", "Spine1"),
+    "head": ("Neck", "Neck1", "Head"),
+    "left upper arm": ("LeftArm", "LeftForeArm"),
+    "left lower arm": ("LeftHand", "LeftFingerBase", "LeftHandIndex1", "LThumb"),
+    "right upper arm": ("RightArm", "RightForeArm"),
+    "right lower arm": ("RightHand", "RightFingerBase", "RightHandIndex1", "RThumb"),
+}
 _CMU_10 = {name: joints for name, joints in _CMU_12.items() if not name.endswith("shoulder")}
 
 # The two coarser levels are given by position in the level before and are the same for both skeletons.
@@ -157,6 +213,26 @@ def _first_level(
     return JointGrouping.from_names(used, groups, allow_unused=allow_unused)
 
 
+def _parts(joints: Joints, left_out: set[str], parts: dict[str, tuple[str, ...]]) -> tuple[JointGrouping, ...]:
+    """Ten parts, and five bodies of two parts each: the legs, the trunk, the arms."""
+    return _first_level(joints, left_out, parts), JointGrouping(_5_OF_10, 10)
+
+
+def _angles(positions: Skeleton, joints: Joints, parts: dict[str, tuple[str, ...]], locked: dict[str, str]) -> Skeleton:
+    """The rotations of a body, those of the joints in ``parts`` used."""
+    used = {name for part in parts.values() for name in part}
+    unused = tuple(name for name in positions.joint_names if name not in used)
+    return replace(
+        positions,
+        name=f"{positions.name}-angles",
+        constant=unused,  # end sites never rotate; the root does, but a forecast takes its rotation as given
+        duplicates={},
+        groupings={"parts": _parts(joints, set(unused), parts)},
+        unit="rad",
+        locked=locked,
+    )
+
+
 @cache
 def _h36m() -> Skeleton:
     constant = ("Hips", "RightUpLeg", "LeftUpLeg", "Spine")
@@ -177,7 +253,10 @@ def _h36m() -> Skeleton:
         mirrored=_mirrored(_H36M),
         constant=constant,
         duplicates=duplicates,
-        groupings={"22-12-7-4": (first, JointGrouping(_7_OF_12, 12), JointGrouping(_4_OF_7, 7))},
+        groupings={
+            "22-12-7-4": (first, JointGrouping(_7_OF_12, 12), JointGrouping(_4_OF_7, 7)),
+            "parts": _parts(_H36M, {*constant, *duplicates}, _H36M_PARTS),
+        },
         fps=25.0,
     )
 
@@ -208,12 +287,26 @@ def _cmu() -> Skeleton:
         groupings={
             "25-12-7-4": (twelve, JointGrouping(_7_OF_12, 12), JointGrouping(_4_OF_7, 7)),
             "25-10-5-3": (ten, JointGrouping(_5_OF_10, 10), JointGrouping(_3_OF_5, 5)),
+            "parts": _parts(_CMU, left_out, _CMU_PARTS),
         },
         fps=60.0,
     )
 
 
-_BUILDERS = {"cmu": _cmu, "h36m": _h36m}
+@cache
+def _h36m_angles() -> Skeleton:
+    hinges = ("RightLeg", "RightToeBase", "LeftLeg", "LeftToeBase", "LeftForeArm", "RightForeArm")
+    return _angles(_h36m(), _H36M, _H36M_ANGLE_PARTS, dict.fromkeys(hinges, "yz"))
+
+
+@cache
+def _cmu_angles() -> Skeleton:
+    locked = {"Leg": "z", "ToeBase": "z", "ForeArm": "x", "Hand": "yz", "HandIndex1": "xy"}
+    by_side = {f"{side}{joint}": axes for side in ("Left", "Right") for joint, axes in locked.items()}
+    return _angles(_cmu(), _CMU, _CMU_ANGLE_PARTS, by_side)
+
+
+_BUILDERS = {"cmu": _cmu, "cmu-angles": _cmu_angles, "h36m": _h36m, "h36m-angles": _h36m_angles}
 
 
 def names() -> list[str]:

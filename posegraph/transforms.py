@@ -8,9 +8,19 @@ import torch
 from torch import nn
 
 from posegraph._checks import check_positive
-from posegraph.errors import ConfigError
+from posegraph.errors import ConfigError, ShapeError
 
-__all__ = ["MinMaxNormalizer", "dct_matrix", "from_nodes", "pad_last_pose", "to_nodes"]
+__all__ = [
+    "MinMaxNormalizer",
+    "ZScoreNormalizer",
+    "accumulated_average",
+    "dct_matrix",
+    "from_nodes",
+    "pad_last_pose",
+    "to_nodes",
+]
+
+_CONSTANT = 1e-4  # smallest standard deviation of a coordinate that moves
 
 
 def dct_matrix(num_frames: int, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -56,6 +66,30 @@ def pad_last_pose(observed: torch.Tensor, future_frames: int) -> torch.Tensor:
         torch.Size([2, 35, 22, 3])
     """
     return torch.cat([observed, observed[:, -1:].expand(-1, future_frames, -1, -1)], dim=1)
+
+
+def accumulated_average(poses: torch.Tensor, observed_frames: int) -> torch.Tensor:
+    """Smooth the future: each future pose becomes the mean of itself and the future poses before it.
+
+    The smoothing of PGBIG (Ma et al., CVPR 2022). Observed poses stay, and so does the first future one.
+
+    Args:
+        poses: Poses ``(batch, frames, joints, 3)``.
+        observed_frames: How many of the frames are observed.
+
+    Returns:
+        Poses of the same shape.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.transforms import accumulated_average
+        >>> poses = torch.tensor([5.0, 1.0, 3.0, 8.0]).view(1, 4, 1, 1).expand(-1, -1, 1, 3)
+        >>> accumulated_average(poses, observed_frames=1)[0, :, 0, 0]
+        tensor([5., 1., 2., 4.])
+    """
+    future = poses[:, observed_frames:]
+    counts = torch.arange(1, future.shape[1] + 1, dtype=poses.dtype, device=poses.device)
+    return torch.cat([poses[:, :observed_frames], future.cumsum(1) / counts.view(-1, 1, 1)], dim=1)
 
 
 def to_nodes(poses: torch.Tensor) -> torch.Tensor:
@@ -121,3 +155,79 @@ class MinMaxNormalizer(nn.Module):
     def decode(self, x: torch.Tensor) -> torch.Tensor:
         """Map [-1, 1] to [minimum, maximum]."""
         return (x + 1) / 2 * (self.maximum - self.minimum) + self.minimum
+
+
+class ZScoreNormalizer(nn.Module):
+    r"""Bring every coordinate of every joint to mean 0 and standard deviation 1: $x \mapsto (x - \mu) / \sigma$.
+
+    Mean and standard deviation are buffers, so a checkpoint holds them. A new normaliser has 0 and 1, which changes
+    nothing.
+
+    Args:
+        num_joints: Number of joints.
+
+    Shape:
+        - Input, output: ``(..., num_joints, 3)``
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.transforms import ZScoreNormalizer
+        >>> scale = ZScoreNormalizer(num_joints=1)
+        >>> scale.fit([torch.tensor([[[[0.0, 5.0, 1.0]], [[4.0, 5.0, 3.0]]]])])
+        >>> scale.mean.tolist(), scale.std.tolist()
+        ([[2.0, 5.0, 2.0]], [[2.0, 1.0, 1.0]])
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, num_joints: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_joints, 3))
+        self.register_buffer("std", torch.ones(num_joints, 3))
+
+    def set_statistics(self, mean: torch.Tensor, std: torch.Tensor) -> None:
+        """Set mean and standard deviation, ``(num_joints, 3)`` each.
+
+        A standard deviation below 1e-4 stands for a coordinate that does not move and becomes 1, as the code of
+        Martinez et al. (CVPR 2017) and DMGNN (Li et al., CVPR 2020) does.
+
+        Raises:
+            ShapeError: A shape is another.
+            ConfigError: A value is not finite, or a standard deviation negative.
+        """
+        for name, values in (("mean", mean), ("std", std)):
+            if values.shape != self.mean.shape:
+                expected = f"({self.mean.shape[0]} joints, 3)"
+                raise ShapeError(name, expected, tuple(values.shape), "Give one value for each coordinate of a joint.")
+        if not mean.isfinite().all() or not std.isfinite().all() or (std < 0).any():
+            raise ConfigError("normalization: expected a finite mean and standard deviation for each coordinate.")
+        self.mean.copy_(mean)
+        self.std.copy_(torch.where(std < _CONSTANT, 1.0, std))
+
+    def fit(self, windows: Iterable[torch.Tensor]) -> None:
+        """Set mean and standard deviation to those of all frames of ``windows``, ``(batch, frames, num_joints, 3)``.
+
+        Raises:
+            ConfigError: There are no windows, or a value is not finite.
+        """
+        count, mean, squares = 0, torch.zeros(()), torch.zeros(())
+        for window in windows:  # one pass, stable: moments of each batch joined to those before (Chan et al., 1979)
+            values = window.detach().double().flatten(0, -3)
+            own = values.mean(0)
+            shift = own - mean.to(own)
+            total = count + len(values)
+            mean = mean.to(own) + shift * len(values) / total
+            squares = squares.to(own) + (values - own).square().sum(0) + shift.square() * count * len(values) / total
+            count = total
+        if not count:
+            raise ConfigError("normalization: expected training windows to take mean and deviation from, got none.")
+        self.set_statistics(mean, (squares / count).sqrt())
+
+    def encode(self, poses: torch.Tensor) -> torch.Tensor:
+        """Normalise."""
+        return (poses - self.mean) / self.std
+
+    def decode(self, poses: torch.Tensor) -> torch.Tensor:
+        """Undo `encode`."""
+        return poses * self.std + self.mean

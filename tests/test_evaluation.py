@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 from torch import nn
 
-from posegraph import data, skeletons
+from posegraph import data, registry, skeletons
 from posegraph.data import Clip, MotionDataset
+from posegraph.data import cmu as cmu_reader
+from posegraph.data import h36m as h36m_reader
+from posegraph.data.cmu import ACTIONS as CMU_ACTIONS
 from posegraph.errors import ConfigError, DataError, UnknownNameError
 from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
 from posegraph.models.base import ForecastModel
@@ -71,7 +77,7 @@ def test_zero_velocity_gives_the_known_errors_on_real_clips(cmu, rule, metric):
     result = evaluate(LastPose(skeleton="cmu"), cmu, Protocol("cmu", windows=rule, metric=metric))
     for (action, *case), expected in ZERO_VELOCITY.items():
         if case == [rule, metric]:
-            assert result.actions[action].mpjpe_mm == pytest.approx(expected, abs=1e-3)
+            assert result.actions[action].errors == pytest.approx(expected, abs=1e-3)
     windows = {"all": (255, 48, 146), "8": (8, 8, 8)}[rule]
     assert tuple(action.windows for action in result.actions.values()) == windows
 
@@ -83,10 +89,10 @@ def test_every_window_counts_once_whatever_the_batch(batch_size):
     assert result.protocol.frames == (1,)
     moving = math.dist((2, 2, 2), (2, 0, 0))
     assert result.actions["wave"].windows == 5
-    assert result.actions["wave"].mpjpe_mm == pytest.approx([moving * 2 / 3])  # one of three joints is constant
+    assert result.actions["wave"].errors == pytest.approx([moving * 2 / 3])  # one of three joints is constant
     uneven = MotionDataset("arms", ARM, {"test": [numbered_clip(6, "a"), still_arm(4)]})
     expected = (3 * math.dist((2, 2, 2), (2, 0, 0)) + 2.0) / 4 * 2 / 3
-    assert evaluate(arm_model(2.0), uneven, batch_size=batch_size).mpjpe_mm == pytest.approx([expected])
+    assert evaluate(arm_model(2.0), uneven, batch_size=batch_size).errors == pytest.approx([expected])
 
 
 def test_full_joints_follow_the_copies_and_keep_the_constant_ones():
@@ -101,8 +107,8 @@ def test_full_joints_follow_the_copies_and_keep_the_constant_ones():
         )
         for joints in ("full", "used")
     )
-    assert full.mpjpe_mm == pytest.approx([2.0])
-    assert used.mpjpe_mm == pytest.approx([3.0])
+    assert full.errors == pytest.approx([2.0])
+    assert used.errors == pytest.approx([3.0])
 
 
 def test_frames_and_means():
@@ -110,15 +116,15 @@ def test_frames_and_means():
     result = evaluate(arm_model(), arms(), protocol)
     root3 = math.sqrt(3)
     assert result.actions["bow"] == ActionResult(1, pytest.approx((root3, 2 * root3)))
-    assert result.mpjpe_mm == pytest.approx((root3, 2 * root3))
-    assert result.mean_mm == pytest.approx(1.5 * root3)
+    assert result.errors == pytest.approx((root3, 2 * root3))
+    assert result.mean == pytest.approx(1.5 * root3)
 
 
 def test_the_mean_weighs_actions_not_windows():
     clips = [numbered_clip(9, "a"), numbered_clip(4, "b", action="rest")]
     clips[1].poses.zero_()
     result = evaluate(arm_model(), MotionDataset("arms", ARM, {"test": clips}))
-    assert result.mpjpe_mm == pytest.approx([result.actions["wave"].mpjpe_mm[0] / 2])
+    assert result.errors == pytest.approx([result.actions["wave"].errors[0] / 2])
 
 
 def test_actions_without_clips_are_listed_and_left_out():
@@ -126,7 +132,7 @@ def test_actions_without_clips_are_listed_and_left_out():
     assert (list(result.actions), result.missing) == (["bow", "wave"], ("jump",))
     assert result.protocol.actions == ("bow", "jump", "wave")
     assert result.to_json()["mean"]["actions"] == ["bow", "wave"]
-    assert result.table().splitlines()[-1] == "no clips, left out of the mean: jump"
+    assert result.table().splitlines()[-1] == "clips missing, left out of the mean: jump"
     with pytest.raises(DataError, match="got none of actions jump"):
         evaluate(
             arm_model(), arms(("bow", "jump")), Protocol("arms", observed_frames=2, future_frames=2, actions=("jump",))
@@ -160,7 +166,7 @@ def test_progress_counts_windows():
 def test_the_model_moves_to_the_device():
     device = torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     model = arm_model()
-    assert evaluate(model, arms(), device=device).mpjpe_mm == pytest.approx(evaluate(arm_model(), arms()).mpjpe_mm)
+    assert evaluate(model, arms(), device=device).errors == pytest.approx(evaluate(arm_model(), arms()).errors)
     assert model.step.device == device
 
 
@@ -168,7 +174,7 @@ def test_a_model_without_tensors_runs_on_the_cpu():
     model = arm_model()
     del model.step
     model.step = 0.0
-    assert evaluate(model, arms()).mpjpe_mm == pytest.approx(evaluate(arm_model(), arms()).mpjpe_mm)
+    assert evaluate(model, arms()).errors == pytest.approx(evaluate(arm_model(), arms()).errors)
 
 
 def test_json_has_protocol_actions_and_mean(tmp_path):
@@ -242,7 +248,7 @@ def test_default_frames_are_the_published_ones_that_exist(future, frames):
     ("fields", "message"),
     [
         ({"joints": "all"}, "joints: expected one of 'full', 'used'; got 'all'"),
-        ({"metric": "mse"}, "metric: expected one of 'mpjpe_at', 'mpjpe_up_to'; got 'mse'"),
+        ({"metric": "mse"}, "metric: expected one of 'mpjpe_at', 'mpjpe_up_to', 'euler_at'; got 'mse'"),
         ({"frames": (1, 25)}, r"frames: expected forecast frames in 0\.\.24, got \(1, 25\)\. Frame 0 is the first"),
         ({"frames": (-1,)}, r"frames: expected forecast frames in 0\.\.24, got \(-1,\)"),
         ({"observed_frames": 0}, "observed_frames: expected an integer of at least 1, got 0"),
@@ -287,3 +293,108 @@ def test_unknown_names_are_answered_with_the_list(cmu):
         evaluate(model, cmu, Protocol("cmu", split="val"))
     with pytest.raises(UnknownNameError, match=r"unknown action 'walk'\. Did you mean 'walking'"):
         evaluate(model, cmu, Protocol("cmu", actions=("walk",)))
+
+
+# Named protocols, rotations, labels
+
+
+def test_named_protocols_are_those_of_the_data_set(cmu):
+    pgbig = Protocol.named(cmu, "pgbig")
+    assert pgbig.windows == "all"
+    assert set(CMU_ACTIONS) - set(pgbig.actions) == {"running"}
+    assert Protocol.named(cmu) == Protocol.named(cmu, "all") == Protocol("cmu")
+    assert Protocol.named(cmu, "8", metric="mpjpe_up_to", future_frames=10).frames == (1, 3, 7, 9)
+    with pytest.raises(UnknownNameError, match=r"unknown protocol 'pbgig'\. Did you mean 'pgbig'"):
+        Protocol.named(cmu, "pbgig")
+
+
+def test_named_protocols_are_valid_and_their_rules_and_actions_exist():
+    for reader in (cmu_reader, h36m_reader):
+        for rotations, kind in ((False, "positions"), (True, "angles")):
+            benchmark = reader._benchmark(rotations)
+            assert benchmark.protocols == reader.PROTOCOLS[kind]
+            for changes in benchmark.protocols.values():
+                protocol = Protocol(benchmark.name, **changes)
+                assert protocol.windows in benchmark.start_rules
+                assert set(protocol.actions) <= set(benchmark.actions)
+
+
+def test_frames_that_a_model_does_not_forecast_are_left_out():
+    motion = dataclasses.replace(arms(), protocols={"late": {"frames": (0, 1, 5)}})
+    assert Protocol.named(motion, "late", future_frames=2).frames == (0, 1)
+    with pytest.raises(ConfigError, match=r"frames: expected forecast frames in 0\.\.1, got \(5,\)"):
+        Protocol.named(motion, "late", future_frames=2, frames=(5,))
+
+
+@pytest.fixture(scope="module")
+def angles() -> MotionDataset:
+    return data.load("cmu-angles", "samples", split="test", actions=["running"])
+
+
+def test_rotations_are_compared_by_their_euler_angles(angles):
+    model = registry.build("zero-velocity", skeleton="cmu-angles")
+    result = evaluate(model, angles)
+    assert (result.protocol.metric, result.protocol.unit) == ("euler_at", "rad")
+    windows = angles.test_windows("all", 10, 25)["running"].batch(range(48))
+    last, later = window_pair(windows, frame=13)
+    turned = [Rotation.from_rotvec(x.reshape(-1, 3).double()).as_matrix().transpose(0, 2, 1) for x in (last, later)]
+    euler = [Rotation.from_matrix(rotation).as_euler("xyz").reshape(48, 38, 3) for rotation in turned]
+    used = list(angles.skeleton.used)  # the root turns too, but is no part of the forecast
+    expected = np.linalg.norm((euler[0] - euler[1])[:, used].reshape(48, -1), axis=1).mean()
+    assert result.errors[4] == pytest.approx(expected, rel=1e-4)
+    assert result.to_json()["mean"]["mean_rad"] == pytest.approx(result.mean)
+    assert "euler_rad" in result.to_json()["actions"]["running"]
+
+
+def window_pair(windows: torch.Tensor, frame: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return windows[:, 9], windows[:, 10 + frame]
+
+
+def test_positions_of_rotations_are_measured_by_kinematics(angles, cmu):
+    """Repeating the last rotations is repeating the last positions."""
+    of_angles = evaluate(registry.build("zero-velocity", skeleton="cmu-angles"), angles, Protocol("cmu-angles"))
+    running = data.load("cmu", "samples", split="test", actions=["running"])
+    expected = evaluate(registry.build("zero-velocity", skeleton="cmu"), running)
+    assert of_angles.errors == pytest.approx(expected.errors, rel=1e-5)
+
+
+def test_metrics_must_fit_what_poses_hold(angles, cmu):
+    with pytest.raises(ConfigError, match=r"metric 'euler_at': expected a data set of rotations, got the positions"):
+        evaluate(registry.build("zero-velocity", skeleton="cmu"), cmu, Protocol("cmu", metric="euler_at"))
+    model = registry.build("zero-velocity", skeleton="cmu-angles")
+    with pytest.raises(ConfigError, match=r"joints 'used' with metric 'mpjpe_at': positions follow from the rotations"):
+        evaluate(model, angles, Protocol("cmu-angles", joints="used"))
+
+
+class Labelled(LastPose):
+    """Moves by as many millimetres as the number of the action."""
+
+    actions = ("bow", "wave")
+
+    def predict(self, observed: torch.Tensor, action: torch.Tensor | None = None) -> torch.Tensor:
+        assert action is not None
+        assert action.shape == (len(observed),)
+        return super().predict(observed) + action[:, None, None, None]
+
+
+def test_models_with_labels_are_told_the_action():
+    model = Labelled(skeleton=ARM, observed_frames=2, future_frames=2)
+    result = evaluate(model, arms(), Protocol("arms", observed_frames=2, future_frames=2, joints="used"), batch_size=3)
+    assert result.actions["wave"].errors == pytest.approx([3**0.5])  # two frames later, one millimetre ahead
+    assert result.actions["bow"].errors == pytest.approx([2 * 3**0.5])
+    unknown = MotionDataset("arms", ARM, {"test": [numbered_clip(6, "a", action="jump")]})
+    with pytest.raises(UnknownNameError, match=r"unknown action label of the model 'jump'\. Known: bow, wave"):
+        evaluate(model, unknown)
+
+
+@pytest.mark.parametrize("metric", ["mpjpe_at", "euler_at"])
+def test_results_are_read_back(metric):
+    protocol = Protocol("arms", future_frames=2, metric=metric, actions=("wave", "bow"), label_fps=25.0)
+    result = Result(protocol, {"wave": ActionResult(3, (1.5,))}, {"name": "still"})
+    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+@pytest.mark.parametrize("data", [[], {}, {"protocol": {"model": {}}}, {"protocol": {"dataset": "x", "model": 1}}])
+def test_other_json_is_no_result(data):
+    with pytest.raises(DataError, match="result: expected what 'posegraph evaluate --out' writes, got something else"):
+        Result.from_json(data)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from posegraph import skeletons
+from posegraph import data, registry, skeletons
 from posegraph.data import Clip
-from posegraph.errors import ConfigError, DataError, ShapeError
+from posegraph.errors import ConfigError, DataError, ShapeError, UnknownNameError
 from posegraph.forecast import Forecaster, ForecastResult, forecast_clip
 from posegraph.models.base import ForecastModel
 from posegraph.models.zero_velocity import ZeroVelocity
@@ -291,3 +291,43 @@ def test_the_name_of_a_saved_file_must_say_its_format(clip: Clip, tmp_path: Path
     message = "path: expected a file name that ends in .npz, got 'waving.csv'. Rename it."
     with pytest.raises(ConfigError, match=re.escape(message)):
         forecast_clip(Drift(), clip).save(tmp_path / "waving.csv")
+
+
+class Labelled(Drift):
+    """Drifts by as many millimetres more as the number of the action."""
+
+    actions = ("bow", "wave")
+
+    def predict(self, observed, action=None):
+        return super().predict(observed) + action[:, None, None, None]
+
+
+def test_a_model_with_labels_forecasts_for_an_action():
+    clip = Clip(poses(12), BODY, 25.0, action="wave")
+    plain = forecast_clip(Drift(), clip)
+    used = list(clip.skeleton.used)
+    torch.testing.assert_close(forecast_clip(Labelled(), clip).forecast[:, used], plain.forecast[:, used] + 1)
+    motion = poses(3, 7)
+    torch.testing.assert_close(Forecaster(Labelled(), action="bow")(motion), Forecaster(Drift())(motion))
+
+
+def test_labels_are_given_where_they_are_needed_and_only_there():
+    with pytest.raises(ConfigError, match="action: expected one of bow, wave, because the model takes action labels"):
+        Forecaster(Labelled())
+    with pytest.raises(ConfigError, match="action: expected none, because the model takes no action labels, got 'bow'"):
+        Forecaster(Drift(), action="bow")
+    with pytest.raises(UnknownNameError, match="unknown action label of the model 'jump'"):
+        Forecaster(Labelled(), action="jump")
+
+
+def test_errors_of_rotations_are_those_of_their_positions():
+    walking = ["walking"]
+    results = [
+        forecast_clip(
+            registry.build("zero-velocity", skeleton=name),
+            data.load(name, "samples", actions=walking).select("test")[0],
+            start=40,
+        ).mpjpe_mm
+        for name in ("cmu", "cmu-angles")
+    ]
+    assert results[0] == pytest.approx(results[1], rel=1e-4)

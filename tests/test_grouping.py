@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posegraph.errors import SkeletonError, UnknownNameError
-from posegraph.grouping import JointGrouping, automatic_groupings
+from posegraph.grouping import JointGrouping, automatic_groupings, random_groupings
 
 OVERLAPPING = JointGrouping(((0, 1), (1, 2), (2,)), num_joints=4, names=("a", "b", "c"), allow_unused=True)
 
@@ -185,3 +185,23 @@ def test_automatic_scales_of_smpl_are_limbs_then_halves_of_the_body():
 def test_one_joint_stays_one_joint():
     assert [level.groups for level in automatic_groupings([-1], 2)] == [((0,),), ((0,),)]
     assert automatic_groupings([-1, 0], 0) == ()
+
+
+@pytest.mark.parametrize(("joints", "sizes"), [(25, [12, 7, 4]), (22, [12, 7, 4]), (5, [5, 1]), (3, [])])
+def test_random_groupings_are_partitions_of_the_wanted_sizes(joints, sizes):
+    levels = random_groupings(joints, sizes, seed=1)
+    assert [level.num_groups for level in levels] == sizes
+    for level, count in zip(levels, [joints, *sizes], strict=False):
+        assert sorted(joint for group in level.groups for joint in group) == list(range(count))
+
+
+def test_random_groupings_follow_from_the_seed():
+    assert random_groupings(6, [3], seed=0)[0].groups == ((0, 4), (1, 3), (2, 5))  # the same on every machine
+    assert random_groupings(25, [12], seed=0) == random_groupings(25, [12], seed=0)
+    assert random_groupings(25, [12], seed=0) != random_groupings(25, [12], seed=1)
+
+
+@pytest.mark.parametrize("size", [0, 6])
+def test_random_groupings_need_a_joint_for_each_group(size):
+    with pytest.raises(SkeletonError, match=rf"sizes: expected 1 to 5 groups of 5 joints, got {size}"):
+        random_groupings(5, [size], seed=0)

@@ -19,6 +19,7 @@ ORDER = (
     "errors",
     "_checks",
     "_files",
+    "published.*",
     "grouping",
     "skeleton",
     "skeletons",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from posegraph.errors import ShapeError
-from posegraph.losses import joint_distance_loss, multi_scale_loss
+from posegraph.losses import coordinate_distance_loss, joint_distance_loss, multi_scale_loss, velocity_loss
 
 
 def naive(prediction: torch.Tensor, target: torch.Tensor) -> float:
@@ -50,3 +50,39 @@ def test_every_output_needs_a_target():
     message = r"outputs: expected 1 scales, got 2 scales\. Give one target for each output"
     with pytest.raises(ShapeError, match=message):
         multi_scale_loss([torch.zeros(1, 1, 1, 3)] * 2, [torch.zeros(1, 1, 1, 3)])
+
+
+def test_velocity_loss_matches_naive_steps():
+    prediction, target = torch.randn(2, 2, 5, 4, 3)
+    steps = [poses[:, 1:] - poses[:, :-1] for poses in (prediction, target)]
+    assert velocity_loss(prediction, target).item() == pytest.approx(naive(*steps), rel=1e-5)
+    standing = prediction + torch.randn(2, 1, 4, 3)
+    assert velocity_loss(standing, prediction).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_velocity_needs_two_frames():
+    message = r"prediction: expected \(batch, at least 2 frames, joints, 3\), got \(2, 1, 4, 3\)\. A single frame"
+    with pytest.raises(ShapeError, match=message):
+        velocity_loss(torch.zeros(2, 1, 4, 3), torch.zeros(2, 1, 4, 3))
+
+
+def test_velocity_shapes_are_checked():
+    with pytest.raises(ShapeError, match=r"like the target's \(2, 5, 12, 3\), got \(2, 5, 22, 3\)"):
+        velocity_loss(torch.zeros(2, 5, 22, 3), torch.zeros(2, 5, 12, 3))
+
+
+def test_coordinate_distance_is_the_mean_over_frames_of_summed_differences():
+    prediction, target = torch.randn(2, 4, 5, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = (
+        sum(
+            abs(float(prediction[b, f, j, c]) - float(target[b, f, j, c]))
+            for b in range(4)
+            for f in range(5)
+            for j in range(6)
+            for c in range(3)
+        )
+        / 20
+    )
+    assert float(coordinate_distance_loss(prediction, target)) == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(ShapeError, match=r"prediction: expected \(batch, frames, joints, 3\) like the target's"):
+        coordinate_distance_loss(prediction[:, :4], target)

@@ -10,7 +10,7 @@ def test_the_package_runs_as_a_program():
         [sys.executable, "-m", "posegraph", "list"], capture_output=True, text=True, cwd=Path(__file__).parents[1]
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("models\n  msrgcn ")
+    assert done.stdout.startswith("models\n  dmgnn ")
 
 
 def test_the_exit_status_is_that_of_the_command():

@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from posegraph.errors import ShapeError
-from posegraph.metrics import mpjpe_at, mpjpe_up_to
+from posegraph.metrics import euler_error_at, mpjpe_at, mpjpe_up_to
 
 
 def random_pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -31,13 +32,13 @@ def test_up_to_is_the_mean_distance_of_all_frames_so_far():
         assert error == pytest.approx(sum(so_far) / len(so_far))
 
 
-@pytest.mark.parametrize("metric", [mpjpe_at, mpjpe_up_to])
+@pytest.mark.parametrize("metric", [mpjpe_at, mpjpe_up_to, euler_error_at])
 def test_a_perfect_forecast_has_no_error(metric):
     truth = random_pair()[1]
     assert metric(truth, truth).tolist() == [0.0] * 5
 
 
-@pytest.mark.parametrize("metric", [mpjpe_at, mpjpe_up_to])
+@pytest.mark.parametrize("metric", [mpjpe_at, mpjpe_up_to, euler_error_at])
 def test_shapes_are_checked(metric):
     with pytest.raises(ShapeError, match=r"truth: expected \(batch, frames, joints, 3\), got \(5, 6, 3\)\. Stack"):
         metric(torch.zeros(5, 6, 3), torch.zeros(5, 6, 3))
@@ -45,3 +46,21 @@ def test_shapes_are_checked(metric):
         ShapeError, match=r"prediction: expected the shape of truth, \(1, 5, 6, 3\), got \(1, 5, 4, 3\)"
     ):
         metric(torch.zeros(1, 5, 4, 3), torch.zeros(1, 5, 6, 3))
+
+
+def test_euler_error_is_the_norm_of_all_angles():
+    prediction, truth = random_pair()
+
+    def angles(vector):
+        rotation = Rotation.from_rotvec(vector.numpy()).as_matrix()  # acts on row vectors, so its transpose on columns
+        return Rotation.from_matrix(rotation.T).as_euler("xyz")
+
+    expected = [
+        sum(
+            math.sqrt(sum(((angles(prediction[b, f, j]) - angles(truth[b, f, j])) ** 2).sum() for j in range(6)))
+            for b in range(4)
+        )
+        / 4
+        for f in range(5)
+    ]
+    assert euler_error_at(prediction, truth).tolist() == pytest.approx(expected, rel=1e-10)

@@ -29,6 +29,13 @@ def test_learning_rates_match_a_scheduler_of_pytorch():
         assert recipe.learning_rate_at(epoch) == pytest.approx(scheduler.get_last_lr()[0])
 
 
+def test_the_first_decay_can_come_at_another_time():
+    recipe = Recipe(1.0, decay=0.5, decay_every=10, first_decay=4)
+    assert [recipe.learning_rate_at(epoch) for epoch in (1, 3, 4, 13, 14, 24)] == [1, 1, 0.5, 0.5, 0.25, 0.125]
+    every = Recipe(1.0, decay=0.5, first_decay=2)  # of milestones at 1000, 2000, ... steps, a thousand steps an epoch
+    assert [every.learning_rate_at(epoch) for epoch in (1, 2, 3)] == [1, 0.5, 0.25]
+
+
 def test_no_decay_unless_asked():
     assert {Recipe().learning_rate_at(epoch) for epoch in (1, 50)} == {5e-4}
 
@@ -41,6 +48,11 @@ def test_recipes_are_frozen():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"first_decay": 0}, "first_decay: expected an integer of at least 1, got 0"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch: expected an integer of at least 1, got 0"),
+        ({"optimizer": "lion"}, "optimizer: expected one of 'adam', 'sgd'; got 'lion'"),
+        ({"sampling": "frames"}, "sampling: expected one of 'windows', 'clips'; got 'frames'"),
+        ({"reverse": 1.5}, r"reverse: expected a number in \[0, 1\), got 1.5"),
         ({"decay_every": 0}, "decay_every: expected an integer of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size: expected an integer of at least 1, got 2.5"),
         ({"epochs": -1}, "epochs: expected an integer of at least 1, got -1"),

@@ -122,7 +122,7 @@ def test_unregister(still):
 
 @pytest.mark.parametrize("function", [registry.info, registry.config, registry.build])
 def test_unknown_models_are_refused_with_the_nearest_name(function):
-    with pytest.raises(UnknownNameError, match=r"unknown model 'msr-gcn'\. Did you mean 'msrgcn'\? Known: msrgcn, "):
+    with pytest.raises(UnknownNameError, match=r"unknown model 'msr-gcn'\. Did you mean 'msrgcn'\? Known: dmgnn, "):
         function("msr-gcn")
 
 

@@ -251,3 +251,41 @@ def test_dictionaries_survive_json(skeleton):
 @given(skeletons_of_any_kind())
 def test_random_skeletons_survive_json(skeleton):
     assert Skeleton.from_dict(json.loads(json.dumps(skeleton.to_dict()))) == skeleton
+
+
+def test_locked_coordinates_do_not_move():
+    arm = Skeleton("arm", ("shoulder", "elbow", "wrist"), (-1, 0, 1), constant=("shoulder",), locked={"elbow": "xz"})
+    assert arm.moving == (1, 3, 4, 5)  # counted among the used joints
+    assert arm.reduced.moving == arm.moving
+    assert Skeleton.from_dict(arm.to_dict()) == arm
+    assert Skeleton("arm", ("shoulder",), (-1,)).moving == (0, 1, 2)
+
+
+@pytest.mark.parametrize("locked", [{"shoulder": "x"}, {"elbow": ""}, {"elbow": "xw"}])
+def test_only_axes_of_used_joints_are_locked(locked):
+    with pytest.raises(SkeletonError, match="locked: expected used joints with axes among 'xyz', got "):
+        Skeleton("arm", ("shoulder", "elbow"), (-1, 0), constant=("shoulder",), locked=locked)
+
+
+def test_skeletons_of_earlier_checkpoints_are_read():
+    arm = Skeleton("arm", ("shoulder", "elbow"), (-1, 0))
+    data = arm.to_dict()
+    del data["locked"]
+    assert Skeleton.from_dict(data) == arm
+
+
+def test_rotations_do_not_match_positions():
+    names, parents = ("shoulder", "elbow"), (-1, 0)
+    positions, rotations = Skeleton("arm", names, parents), Skeleton("arm", names, parents, unit="rad")
+    assert rotations.holds_rotations
+    assert not positions.holds_rotations
+    assert not positions.matches(rotations)
+
+
+def test_random_scales_have_the_sizes_of_the_default_ones():
+    cmu = skeletons.get("cmu")
+    assert [level.num_groups for level in cmu.scales(4, "random-1")] == [12, 7, 4]
+    assert cmu.scales(4, "random-1") == cmu.scales(4, "random-1") != cmu.scales(4, "random-2")
+    assert cmu.scales(3, "random-1") == cmu.scales(4, "random-1")[:2]
+    with pytest.raises(UnknownNameError, match="unknown grouping 'random-x'"):
+        cmu.scales(2, "random-x")

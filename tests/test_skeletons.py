@@ -81,6 +81,9 @@ def test_groupings_are_named_by_their_sizes():
     for name in skeletons.names():
         skeleton = skeletons.get(name)
         for grouping, levels in skeleton.groupings.items():
+            if grouping == "parts":
+                assert [level.num_groups for level in levels] == [10, 5]
+                continue
             assert grouping == "-".join(map(str, [skeleton.num_used, *(level.num_groups for level in levels)]))
     assert [level.shared for level in skeletons.get("h36m").groupings["22-12-7-4"]] == [(), (7, 10), (2,)]
     assert skeletons.get("cmu").groupings["25-10-5-3"][0].unused == (13, 19)
@@ -127,9 +130,53 @@ def test_frame_rates_and_axes(name, fps):
 
 
 def test_get():
-    assert skeletons.names() == ["cmu", "h36m"]
+    assert skeletons.names() == ["cmu", "cmu-angles", "h36m", "h36m-angles"]
     assert skeletons.get("cmu") is skeletons.get("cmu")
     own = Skeleton("own", ("joint",), (-1,))
     assert skeletons.get(own) is own
-    with pytest.raises(UnknownNameError, match=r"unknown skeleton 'cmv'\. Did you mean 'cmu'\? Known: cmu, h36m\."):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown skeleton 'cmv'\. Did you mean 'cmu'\? Known: cmu, cmu-angles, "
+    ):
         skeletons.get("cmv")
+
+
+# Columns of the benchmark files that change, without the root's, as published codes list them.
+MOVING_COLUMNS = {
+    "h36m-angles": [
+        *(6, 7, 8, 9, 12, 13, 14, 15, 21, 22, 23, 24, 27, 28, 29, 30, *range(36, 48), *range(51, 58), 60, 61, 62),
+        *(75, 76, 77, 78, 79, 80, 81, 84, 85, 86),
+    ],
+    "cmu-angles": [
+        *(9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 27, 28, 29, 30, 31, 33, 34, 35, 36, 37, *range(42, 60), 66, 67, 68),
+        *(70, 71, 72, 75, 76, 77, 80, 84, 85, 86, 93, 94, 95, 97, 98, 99, 102, 103, 104, 107, 111, 112, 113),
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "count"), [("h36m-angles", 48), ("cmu-angles", 64)])
+def test_rotations_move_where_published_codes_say(name, count):
+    skeleton = skeletons.get(name)
+    columns = [3 + 3 * skeleton.used[c // 3] + c % 3 for c in skeleton.moving]
+    assert len(columns) == count
+    assert columns == MOVING_COLUMNS[name]
+    assert skeleton.holds_rotations
+
+
+@pytest.mark.parametrize("name", ["h36m", "cmu"])
+def test_rotations_share_the_body_of_the_positions(name):
+    positions, rotations = skeletons.get(name), skeletons.get(f"{name}-angles")
+    assert (rotations.joint_names, rotations.parents) == (positions.joint_names, positions.parents)
+    assert rotations.offsets == positions.offsets
+    assert rotations.root not in rotations.used
+
+
+def test_parts_are_halves_of_limbs():
+    for name in skeletons.names():
+        skeleton = skeletons.get(name)
+        parts, bodies = skeleton.scales(3, "parts")
+        assert bodies.groups == ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9))
+        used = [skeleton.joint_names[j] for j in skeleton.used]
+        for part, group in zip(parts.names, parts.groups, strict=True):
+            side = part.split()[0]
+            sides = {skeleton.side(skeleton.index(used[j])) for j in group}
+            assert sides == ({side} if side in ("left", "right") else {"centre"})

@@ -5,8 +5,16 @@ import pytest
 import scipy.fft
 import torch
 
-from posegraph.errors import ConfigError
-from posegraph.transforms import MinMaxNormalizer, dct_matrix, from_nodes, pad_last_pose, to_nodes
+from posegraph.errors import ConfigError, ShapeError
+from posegraph.transforms import (
+    MinMaxNormalizer,
+    ZScoreNormalizer,
+    accumulated_average,
+    dct_matrix,
+    from_nodes,
+    pad_last_pose,
+    to_nodes,
+)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 20, 35])
@@ -80,3 +88,49 @@ def test_fitting_refuses_nan_wherever_it_is():
     for order in (values, values[::-1]):
         with pytest.raises(ConfigError, match="with min < max, got \\(nan, nan\\)"):
             MinMaxNormalizer().fit(order)
+
+
+def test_accumulated_average_takes_means_of_future_poses():
+    poses = torch.randn(2, 7, 5, 3)
+    expected = poses.clone()
+    for frame in range(3, 7):
+        expected[:, frame] = poses[:, 3 : frame + 1].mean(1)
+    smooth = accumulated_average(poses, observed_frames=3)
+    torch.testing.assert_close(smooth, expected)
+    assert torch.equal(smooth[:, :4], poses[:, :4])
+    assert accumulated_average(poses.double(), 3).dtype == torch.float64
+
+
+def test_accumulated_average_keeps_poses_without_a_future():
+    poses = torch.randn(2, 4, 5, 3)
+    assert torch.equal(accumulated_average(poses, observed_frames=4), poses)
+
+
+def test_z_scores_match_numpy_over_all_frames():
+    generator = torch.Generator().manual_seed(0)
+    windows = [1e4 + 50 * torch.randn(n, 7, 5, 3, generator=generator) for n in (3, 1, 8)]
+    scale = ZScoreNormalizer(5)
+    scale.fit(iter(windows))
+    frames = np.concatenate([window.double().numpy().reshape(-1, 5, 3) for window in windows])
+    np.testing.assert_allclose(scale.mean, frames.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(scale.std, frames.std(0), rtol=1e-5)
+    poses = windows[0]
+    torch.testing.assert_close(scale.decode(scale.encode(poses)), poses)
+    assert float(torch.cat([scale.encode(window).flatten(0, 1) for window in windows]).mean(0).abs().max()) < 1e-3
+
+
+def test_coordinates_that_do_not_move_are_not_divided_by_their_deviation():
+    scale = ZScoreNormalizer(1)
+    scale.set_statistics(torch.zeros(1, 3), torch.tensor([[0.0, 0.9e-4, 1.1e-4]]))
+    assert scale.std.tolist() == [[1.0, 1.0, pytest.approx(1.1e-4)]]
+
+
+def test_z_scores_refuse_what_is_no_statistic():
+    scale = ZScoreNormalizer(2)
+    with pytest.raises(ShapeError, match=r"std: expected \(2 joints, 3\), got \(3,\)"):
+        scale.set_statistics(torch.zeros(2, 3), torch.ones(3))
+    for bad in (torch.full((2, 3), -1.0), torch.full((2, 3), torch.nan)):
+        with pytest.raises(ConfigError, match="expected a finite mean and standard deviation for each coordinate"):
+            scale.set_statistics(torch.zeros(2, 3), bad)
+    with pytest.raises(ConfigError, match="expected training windows to take mean and deviation from, got none"):
+        scale.fit([])

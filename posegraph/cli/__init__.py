@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _commands() -> dict[str, Callable[..., Any]]:
-    from posegraph.cli import demo, evaluate, forecast, models, train
+    from posegraph.cli import demo, evaluate, forecast, models, plot, reproduce, train
 
     return {
         "list": models.list_names,
@@ -49,5 +49,7 @@ def _commands() -> dict[str, Callable[..., Any]]:
         "train": train.train,
         "evaluate": evaluate.evaluate,
         "forecast": forecast.forecast,
+        "plot": plot.plot,
+        "reproduce": reproduce.reproduce,
         "demo": demo.demo,
     }

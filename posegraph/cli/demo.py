@@ -45,7 +45,7 @@ def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -
             results[name] = evaluation.evaluate(forecaster, motion, protocol, progress=progress)
         results[name].save(out / f"{name}.json")
         print(f"\n{name} on test clips, which it never trained on\n{results[name].table()}")
-    ratio = results["msrgcn"].mean_mm / results["zero-velocity"].mean_mm
+    ratio = results["msrgcn"].mean / results["zero-velocity"].mean
     print(f"\nmsrgcn's error is {ratio:.0%} of zero velocity's")
 
     from posegraph import viz

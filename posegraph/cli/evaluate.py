@@ -19,8 +19,8 @@ def evaluate(
     dataset: str,
     data: str,
     protocol: str = "all",
-    joints: Literal["full", "used"] = "full",
-    metric: Literal["mpjpe_at", "mpjpe_up_to"] = "mpjpe_at",
+    joints: Literal["full", "used"] | None = None,
+    metric: evaluation.Metric | None = None,
     split: str = "test",
     actions: tuple[str, ...] = (),
     frames: tuple[int, ...] = (),
@@ -32,30 +32,28 @@ def evaluate(
 
     Args:
         model: Folder of a checkpoint, or the name of a model that needs no training.
-        dataset: Data set: cmu or h36m.
+        dataset: Data set: cmu, h36m, cmu-angles or h36m-angles.
         data: Folder of the data set; 'samples' for the bundled CMU clips.
-        protocol: Rule that chooses the windows: all, 8, 256, or another of the data set.
-        joints: Compare the full skeleton with copied duplicates, or the joints that models see.
-        metric: Error at a frame, or the mean up to it.
+        protocol: Window rule (all, 8, 256, every) or published protocol (msrgcn, pgbig, simlpe, ...) of the data set.
+        joints: Compare the full skeleton with copied duplicates, or the joints that models see; full by default.
+        metric: Error at a frame, mean up to it, or Euler angles at a frame; at a frame by default.
         split: Split to evaluate on.
-        actions: Evaluate these actions only.
-        frames: Forecast frames to report, counted from 0.
+        actions: Evaluate these actions only, in place of the protocol's.
+        frames: Forecast frames to report, counted from 0, in place of the protocol's.
         out: Also write the result to this JSON file.
         batch_size: Windows a forward pass.
         device: Where to run; a GPU if there is one.
     """
     motion = read(dataset, data, split=split, actions=actions)
     loaded = open_model(model, skeleton=motion.skeleton, device=device)
-    measured = evaluation.Protocol(
-        motion.name,
+    wishes = {"joints": joints, "metric": metric, "actions": actions, "frames": frames}
+    measured = evaluation.Protocol.named(
+        motion,
+        protocol,
         split=split,
-        windows=protocol,
-        joints=joints,
-        metric=metric,
-        frames=frames,
         observed_frames=loaded.observed_frames,
         future_frames=loaded.future_frames,
-        actions=actions,
+        **{key: value for key, value in wishes.items() if value},
     )
     with progress_bar("evaluate") as progress:
         result = evaluation.evaluate(loaded, motion, measured, batch_size=batch_size, progress=progress)

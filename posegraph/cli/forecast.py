@@ -30,7 +30,7 @@ def forecast(
 
     Args:
         model: Folder of a checkpoint, or the name of a model that needs no training.
-        dataset: Data set: cmu or h36m.
+        dataset: Data set: cmu, h36m, cmu-angles or h36m-angles.
         data: Folder of the data set; 'samples' for the bundled CMU clips.
         clip: Name of the clip, as in walking_1.
         out: Files to write: .gif for an animation, .png for a strip of poses, .npz for the numbers.

@@ -22,7 +22,7 @@ class TrainOptions:
     name: tyro.conf.Positional[str]
     """Registry name of the model; 'posegraph list' shows all."""
     dataset: str
-    """Data set: cmu or h36m."""
+    """Data set: cmu, h36m, cmu-angles or h36m-angles."""
     data: str
     """Folder of the data set; 'samples' for the bundled CMU clips."""
     out: Path | None = None
@@ -41,6 +41,8 @@ class TrainOptions:
     """Frames to forecast; the model's own default if not given."""
     epochs: int | None = None
     """Passes over the training windows; the recipe's if not given."""
+    steps_per_epoch: int | None = None
+    """Steps of an epoch in place of a whole pass; the recipe's if not given."""
     batch_size: int | None = None
     """Windows a step; the recipe's if not given."""
     learning_rate: float | None = None
@@ -69,7 +71,9 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
         **parse_settings(options.set),
     )
     changes = {
-        key: value for key in ("epochs", "batch_size", "learning_rate") if (value := getattr(options, key)) is not None
+        key: value
+        for key in ("epochs", "steps_per_epoch", "batch_size", "learning_rate")
+        if (value := getattr(options, key)) is not None
     }
     folder = options.out or Path("runs") / options.name
     result = training.train(

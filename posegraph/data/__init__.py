@@ -35,13 +35,14 @@ __all__ = [
     "samples",
 ]
 
-# Data set to the module that reads it, imported when it is asked for.
+# Data set to the module that reads it, imported when it is asked for; with "-angles", its rotations.
 _READERS = {"cmu": "posegraph.data.cmu", "h36m": "posegraph.data.h36m"}
+_ANGLES = "-angles"
 
 
 def names() -> list[str]:
     """Names of the data sets that `load` reads."""
-    return sorted(_READERS)
+    return sorted([*_READERS, *(name + _ANGLES for name in _READERS)])
 
 
 def samples() -> Path:
@@ -82,9 +83,10 @@ def load(
         >>> {action: len(windows) for action, windows in running.test_windows("all", 10, 25).items()}
         {'running': 48}
     """
-    if name not in _READERS:
+    if name not in names():
         raise UnknownNameError("data set", name, names())
     splits = (split,) if isinstance(split, str) else split
-    reader = importlib.import_module(_READERS[name])
+    reader = importlib.import_module(_READERS[name.removesuffix(_ANGLES)])
     where = samples() if folder == "samples" else folder
-    return reader.read(where, splits=splits, actions=actions, frame_step=frame_step)
+    rotations = name.endswith(_ANGLES)
+    return reader.read(where, splits=splits, actions=actions, frame_step=frame_step, rotations=rotations)

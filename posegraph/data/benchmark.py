@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from posegraph._checks import check_positive
 from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
-from posegraph.data.expmap import read_positions
+from posegraph.data.expmap import read_poses
 from posegraph.data.windows import StartRule
 from posegraph.errors import DataError, UnknownNameError
 from posegraph.skeleton import Skeleton
@@ -47,6 +48,7 @@ class Benchmark:
         files: Every file, in the order of published loaders.
         layout: How the files lie in the folder, for messages.
         start_rules: Test rules by name.
+        protocols: Published evaluation protocols by name, each as changes of `posegraph.evaluation.Protocol`.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Benchmark:
     files: tuple[BenchmarkFile, ...]
     layout: str
     start_rules: Mapping[str, StartRule]
+    protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -110,10 +113,10 @@ def read_benchmark(
         )
     clips: dict[str, list[Clip]] = {split: [] for split in wanted_splits}
     for file, path in found.items():
-        positions = read_positions(path, benchmark.skeleton)
+        poses = read_poses(path, benchmark.skeleton)
         clips[file.split].append(
             Clip(
-                poses=positions[::frame_step].clone(),
+                poses=poses[::frame_step].clone(),
                 skeleton=benchmark.skeleton,
                 fps=benchmark.native_fps / frame_step,
                 action=file.action,
@@ -128,6 +131,7 @@ def read_benchmark(
         actions=wanted_actions,
         label_fps=benchmark.assumed_fps / frame_step,
         start_rules=benchmark.start_rules,
+        protocols=benchmark.protocols,
         found=tuple(path.relative_to(folder).as_posix() for path in found.values()),
         missing=tuple(file.path for file, path in paths.items() if path is None),
     )

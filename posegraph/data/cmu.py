@@ -14,9 +14,10 @@ Three things to know about the files:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from posegraph import skeletons
 from posegraph.data.benchmark import Benchmark, BenchmarkFile, read_benchmark
@@ -24,7 +25,7 @@ from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import every_start, sampled_starts
 
-__all__ = ["ACTIONS", "read", "starts_8", "starts_256"]
+__all__ = ["ACTIONS", "PROTOCOLS", "read", "starts_8", "starts_256"]
 
 ACTIONS = (
     "basketball",
@@ -37,6 +38,21 @@ ACTIONS = (
     "washwindow",
 )
 """Actions in the order of published tables."""
+PROTOCOLS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "positions": {
+        "msrgcn": {"windows": "all"},
+        "msrgcn-8": {"windows": "8"},
+        "pgbig": {"windows": "all", "actions": tuple(action for action in ACTIONS if action != "running")},
+    },
+    "angles": {"traj-gcn": {"windows": "8", "metric": "euler_at"}},
+}
+"""Published protocols. PGBIG's averages leave out one action, so they compare with no other published average:
+
+* ``msrgcn``: every window, all eight actions (MSR-GCN's tables);
+* ``msrgcn-8``: eight windows an action (MSR-GCN's supplement, Table 4, and Traj-GCN);
+* ``pgbig``: every window, seven actions, without running (PGBIG's tables).
+
+For angles, ``traj-gcn``: eight windows an action, Euler angles (Traj-GCN and the systems before it)."""
 _FILES_PER_SPLIT = {"train": 5, "test": 1}
 
 
@@ -46,6 +62,7 @@ def read(
     splits: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
     frame_step: int = 2,
+    rotations: bool = False,
 ) -> MotionDataset:
     """Read ``{train,test}/{action}/{action}_{k}.txt`` (or ``.txt.gz``), k = 1 to 5 for training and 1 for testing.
 
@@ -56,6 +73,7 @@ def read(
         splits: Only these of ``"train"`` and ``"test"``.
         actions: Only these actions.
         frame_step: Keep every so many frames; published results use 2.
+        rotations: Keep the exponential maps of the files in place of positions: the data set ``"cmu-angles"``.
 
     Returns:
         Clips in the order of `ACTIONS`, then file number; ``missing`` lists the files of the benchmark not found.
@@ -65,7 +83,7 @@ def read(
         ConfigError: ``frame_step`` is not a positive integer.
         DataError: No file of the benchmark is in the folder, or one cannot be used.
     """
-    return read_benchmark(_benchmark(), folder, splits=splits, actions=actions, frame_step=frame_step)
+    return read_benchmark(_benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
 
 
 def starts_8(clips: Sequence[Clip], observed_frames: int, future_frames: int) -> list[list[int]]:
@@ -86,20 +104,22 @@ def starts_256(clips: Sequence[Clip], observed_frames: int, future_frames: int) 
 
 
 @cache
-def _benchmark() -> Benchmark:
+def _benchmark(rotations: bool) -> Benchmark:
     files = tuple(
         BenchmarkFile(split, action, f"{action}_{k}", f"{split}/{action}/{action}_{k}.txt")
         for split, count in _FILES_PER_SPLIT.items()
         for action in ACTIONS
         for k in range(1, count + 1)
     )
+    skeleton = skeletons.get("cmu-angles" if rotations else "cmu")
     return Benchmark(
-        name="cmu",
-        skeleton=skeletons.get("cmu"),
+        name=skeleton.name,
+        skeleton=skeleton,
         native_fps=120.0,
         assumed_fps=50.0,
         actions=ACTIONS,
         files=files,
         layout="train/{action}/{action}_1.txt to _5.txt and test/{action}/{action}_1.txt",
         start_rules={"all": every_start, "8": starts_8, "256": starts_256},
+        protocols=PROTOCOLS["angles" if rotations else "positions"],
     )

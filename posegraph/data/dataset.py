@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from posegraph.data.clip import Clip
 from posegraph.data.windows import Joints, StartRule, Windows, cut, every_start
-from posegraph.errors import ConfigError, DataError, UnknownNameError
+from posegraph.errors import ConfigError, DataError, IncompleteDataError, UnknownNameError
 from posegraph.skeleton import Skeleton
 
 __all__ = ["MotionDataset"]
@@ -32,6 +33,8 @@ class MotionDataset:
         label_fps: Frame rate by which result tables turn frames into milliseconds; the clips' own by default. The
             CMU benchmark differs: its labels assume 25 frames a second.
         start_rules: Test rules by name; by default only ``"all"``, every start.
+        protocols: Published evaluation protocols by name, each as changes of `posegraph.evaluation.Protocol`; see
+            `Protocol.named`.
         found: Files that were read, relative to the folder.
         missing: Files that belong to the data set but were not there.
 
@@ -55,6 +58,7 @@ class MotionDataset:
     actions: tuple[str, ...] = ()
     label_fps: float | None = None
     start_rules: Mapping[str, StartRule] = field(default_factory=_all_only)
+    protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     found: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
@@ -168,7 +172,7 @@ class MotionDataset:
             joints: ``"full"`` for all joints, as errors are measured on, or ``"used"``.
 
         Returns:
-            Windows of each action that has a clip, in the order of ``actions``.
+            Windows of each action that has the clips that the rule needs, in the order of ``actions``.
 
         Raises:
             UnknownNameError: There is no such rule, split or action.
@@ -179,11 +183,19 @@ class MotionDataset:
             raise UnknownNameError("window rule", rule, self.start_rules)
         clips = self.select(split, actions)
         windows: dict[str, Windows] = {}
+        incomplete: IncompleteDataError | None = None
         for action in self.actions:
             own = [clip for clip in clips if clip.action == action]
-            if own:
+            if not own:
+                continue
+            try:
                 starts = self.start_rules[rule](own, observed_frames, future_frames)
-                windows[action] = cut(own, starts, observed_frames, future_frames, joints=joints)
+            except IncompleteDataError as error:  # the other actions do not depend on this one
+                incomplete = error
+                continue
+            windows[action] = cut(own, starts, observed_frames, future_frames, joints=joints)
+        if not windows and incomplete is not None:
+            raise incomplete
         return windows
 
     def hold_out(self, window_frames: int, clips: Sequence[str] | None = None) -> MotionDataset:

@@ -19,26 +19,28 @@ from posegraph.errors import DataError
 from posegraph.kinematics import forward_kinematics
 from posegraph.skeleton import Skeleton
 
-__all__ = ["parse_expmap", "read_positions"]
+__all__ = ["parse_expmap", "read_poses"]
 
 _FORMAT_VERSION = 1  # part of every cache key: raise it when the same file would give other positions
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def read_positions(path: str | Path, skeleton: Skeleton) -> torch.Tensor:
-    """Joint positions of every frame of an exponential-map file, through the cache.
+def read_poses(path: str | Path, skeleton: Skeleton) -> torch.Tensor:
+    """Poses of every frame of an exponential-map file, through the cache.
 
     Args:
         path: Text file, or the same gzip-compressed with the suffix ``.gz``.
-        skeleton: Gives the number of joints, parents and offsets.
+        skeleton: Says what to read: the rotations themselves, or the positions that they lead to by its parents and
+            offsets.
 
     Returns:
-        Positions ``(frames, joints, 3)`` at the file's own rate, in the skeleton's unit; root-centred and without
-        heading, as `posegraph.kinematics.forward_kinematics` makes them by default.
+        Poses ``(frames, joints, 3)`` at the file's own rate, in the skeleton's unit. Positions are root-centred and
+        without heading, as `posegraph.kinematics.forward_kinematics` makes them by default; rotations are those of
+        the file, the root's included.
 
     Raises:
         DataError: The file cannot be read, or a line of it cannot be used.
-        SkeletonError: The skeleton has no offsets.
+        SkeletonError: Positions are asked for, but the skeleton has no offsets.
     """
     path = Path(path)
     try:
@@ -49,10 +51,11 @@ def read_positions(path: str | Path, skeleton: Skeleton) -> torch.Tensor:
     cached = load_array(key)
     if cached is not None and _usable(cached, skeleton):
         return torch.from_numpy(cached)
-    angles = torch.from_numpy(parse_expmap(_decompress(content, path), skeleton.num_joints, path))
-    positions = forward_kinematics(angles[:, 3:].unflatten(1, (-1, 3)), skeleton)
-    store_array(key, positions.numpy())
-    return positions
+    values = torch.from_numpy(parse_expmap(_decompress(content, path), skeleton.num_joints, path))
+    angles = values[:, 3:].unflatten(1, (-1, 3))
+    poses = angles.contiguous() if skeleton.holds_rotations else forward_kinematics(angles, skeleton)
+    store_array(key, poses.numpy())
+    return poses
 
 
 def parse_expmap(content: bytes, num_joints: int, source: str | Path) -> np.ndarray:
@@ -135,6 +138,8 @@ def _decompress(content: bytes, path: Path) -> bytes:
 
 def _cache_key(content: bytes, skeleton: Skeleton) -> str:
     digest = hashlib.blake2b(content, digest_size=16)
+    if skeleton.holds_rotations:
+        return f"rotations-{digest.hexdigest()}"
     digest.update(repr((_FORMAT_VERSION, skeleton.parents, skeleton.offsets)).encode())
     return f"positions-{digest.hexdigest()}"
 

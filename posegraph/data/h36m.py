@@ -13,18 +13,19 @@ from __future__ import annotations
 import filecmp
 import itertools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from posegraph import skeletons
 from posegraph.data.benchmark import Benchmark, BenchmarkFile, locate, read_benchmark
 from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import every_start, require_frames, sampled_starts
-from posegraph.errors import DataError
+from posegraph.errors import IncompleteDataError
 
-__all__ = ["ACTIONS", "SUBJECTS", "find_test_copies", "read", "starts_8", "starts_256", "starts_all"]
+__all__ = ["ACTIONS", "PROTOCOLS", "SUBJECTS", "find_test_copies", "read", "starts_8", "starts_256", "starts_all"]
 
 ACTIONS = (
     "walking",
@@ -47,6 +48,31 @@ ACTIONS = (
 SUBJECTS = {"train": ("S1", "S6", "S7", "S8", "S9"), "val": ("S11",), "test": ("S5",)}
 """Subjects of each split."""
 
+PROTOCOLS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "positions": {
+        "msrgcn": {"windows": "all"},
+        "msrgcn-five": {
+            "windows": "all",
+            "actions": ("walking", "eating", "smoking", "discussion", "directions"),
+        },
+        "msrgcn-8": {"windows": "8"},
+        "pgbig": {"windows": "every"},
+        "simlpe": {"windows": "256", "frames": (1, 3, 7, 9, 13, 17, 21, 24)},
+        "motionmixer": {"windows": "256", "metric": "mpjpe_up_to"},
+    },
+    "angles": {"traj-gcn": {"windows": "8", "metric": "euler_at"}},
+}
+"""Published protocols. Numbers of one compare with those of no other:
+
+* ``msrgcn``: all windows but the last 66 of a file, 15 actions (MSR-GCN's tables);
+* ``msrgcn-five``: the same, the five actions behind the averages of its Table 2;
+* ``msrgcn-8``: eight windows an action (MSR-GCN's supplement, Table 4, and Traj-GCN);
+* ``pgbig``: every window (PGBIG's tables);
+* ``simlpe``: 256 windows an action, more frames (siMLPe, HisRep);
+* ``motionmixer``: 256 windows, mean of all frames up to a horizon (MotionMixer, a table in MSR-GCN's README).
+
+For angles, ``traj-gcn``: eight windows an action, Euler angles (Traj-GCN and the systems before it)."""
+
 
 def read(
     folder: str | Path,
@@ -54,6 +80,7 @@ def read(
     splits: Sequence[str] | None = None,
     actions: Sequence[str] | None = None,
     frame_step: int = 2,
+    rotations: bool = False,
 ) -> MotionDataset:
     """Read ``{subject}/{action}_{1,2}.txt`` (or ``.txt.gz``), directly in the folder or in ``dataset`` below it.
 
@@ -62,6 +89,7 @@ def read(
         splits: Only these of ``"train"`` (S1, S6, S7, S8, S9), ``"val"`` (S11) and ``"test"`` (S5).
         actions: Only these actions.
         frame_step: Keep every so many frames; published results use 2.
+        rotations: Keep the exponential maps of the files in place of positions: the data set ``"h36m-angles"``.
 
     Returns:
         Clips in the order subject, action, file; ``missing`` lists the files of the benchmark not found.
@@ -77,7 +105,7 @@ def read(
     folder = Path(folder)
     if (folder / "dataset").is_dir():
         folder = folder / "dataset"
-    data = read_benchmark(_benchmark(), folder, splits=splits, actions=actions, frame_step=frame_step)
+    data = read_benchmark(_benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
     copies = find_test_copies(folder)
     if copies:
         listed = ", ".join(f"{other} = {test}" for other, test in copies)
@@ -99,7 +127,7 @@ def find_test_copies(folder: str | Path) -> list[tuple[str, str]]:
         Pairs (copy, test file), relative to the folder.
     """
     folder = Path(folder)
-    located = [(file.split, locate(folder, file)) for file in _benchmark().files]
+    located = [(file.split, locate(folder, file)) for file in _benchmark(rotations=False).files]
     tests = [path for split, path in located if path is not None and split == "test"]
     others = [path for split, path in located if path is not None and split != "test"]
     sizes = {path: path.stat().st_size for path in (*tests, *others)}
@@ -134,7 +162,7 @@ def starts_256(clips: Sequence[Clip], observed_frames: int, future_frames: int) 
 
 def _drawn_from_both(clips: Sequence[Clip], observed_frames: int, future_frames: int, *, draws: int) -> list[list[int]]:
     if len(clips) != 2:
-        raise DataError(
+        raise IncompleteDataError(
             f"rules '8' and '256': expected the two files of one subject's action, got {len(clips)} "
             f"({', '.join(clip.label for clip in clips)}). Draws in one file depend on the length of the other: "
             "complete the folder, leave the action out, or use the rule 'all'."
@@ -143,7 +171,7 @@ def _drawn_from_both(clips: Sequence[Clip], observed_frames: int, future_frames:
 
 
 @cache
-def _benchmark() -> Benchmark:
+def _benchmark(rotations: bool) -> Benchmark:
     files = tuple(
         BenchmarkFile(split, action, f"{subject}/{action}_{k}", f"{subject}/{action}_{k}.txt")
         for split, subjects in SUBJECTS.items()
@@ -151,13 +179,15 @@ def _benchmark() -> Benchmark:
         for action in ACTIONS
         for k in (1, 2)
     )
+    skeleton = skeletons.get("h36m-angles" if rotations else "h36m")
     return Benchmark(
-        name="h36m",
-        skeleton=skeletons.get("h36m"),
+        name=skeleton.name,
+        skeleton=skeleton,
         native_fps=50.0,
         assumed_fps=50.0,
         actions=ACTIONS,
         files=files,
         layout="S1, S5, S6, S7, S8, S9, S11 with {action}_1.txt and {action}_2.txt in each",
         start_rules={"all": starts_all, "every": every_start, "8": starts_8, "256": starts_256},
+        protocols=PROTOCOLS["angles" if rotations else "positions"],
     )

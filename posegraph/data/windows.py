@@ -112,6 +112,9 @@ class Windows:
         starts: First frame of each window, ``(windows,)`` int64.
         observed_frames: Frames that the model sees.
         future_frames: Frames that it forecasts.
+        clips: Number of the clip that each window is cut from, ``(windows,)`` int64, in rising order; by default all
+            are from one.
+        actions: Action of each clip.
 
     Raises:
         ConfigError: A window length is not positive, or a window reaches beyond ``frames``.
@@ -128,6 +131,8 @@ class Windows:
     starts: torch.Tensor = field(repr=False)
     observed_frames: int
     future_frames: int
+    clips: torch.Tensor = field(default=None, repr=False)  # pyright: ignore[reportAssignmentType]  # set below
+    actions: tuple[str, ...] = ("",)
 
     def __post_init__(self) -> None:
         check_positive(observed_frames=self.observed_frames, future_frames=self.future_frames)
@@ -137,6 +142,8 @@ class Windows:
                 f"starts: expected frames in 0..{last}, so that windows of {self.length} end within "
                 f"{self.frames.shape[0]} frames; got {int(self.starts.min())}..{int(self.starts.max())}."
             )
+        if self.clips is None:  # pyright: ignore[reportUnnecessaryComparison]
+            object.__setattr__(self, "clips", torch.zeros_like(self.starts))
 
     def __len__(self) -> int:
         return self.starts.shape[0]
@@ -172,7 +179,7 @@ class Windows:
 
     def to(self, device: torch.device | str) -> Windows:
         """The same windows on another device."""
-        return replace(self, frames=self.frames.to(device), starts=self.starts.to(device))
+        return replace(self, frames=self.frames.to(device), starts=self.starts.to(device), clips=self.clips.to(device))
 
 
 def cut(
@@ -223,4 +230,12 @@ def cut(
         absolute += [total + start for start in own]
         total += clip.num_frames
     poses = [clip.skeleton.reduce(clip.poses) if joints == "used" else clip.poses for clip in clips]
-    return Windows(torch.cat(poses), torch.tensor(absolute, dtype=torch.int64), observed_frames, future_frames)
+    counts = torch.tensor([len(own) for own in starts])
+    return Windows(
+        torch.cat(poses),
+        torch.tensor(absolute, dtype=torch.int64),
+        observed_frames,
+        future_frames,
+        clips=torch.arange(len(clips)).repeat_interleave(counts),
+        actions=tuple(clip.action for clip in clips),
+    )

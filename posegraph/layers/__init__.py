@@ -5,31 +5,54 @@ Inside layers a pose sequence is a tensor ``(batch, nodes, channels)``: a node i
 """
 
 from posegraph.layers.blocks import GraphConvBlock, ResampleBlock, ResidualGraphBlock, ResidualStage, make_activation
+from posegraph.layers.cross_scale import CrossScaleAttention, CrossScaleFusion
 from posegraph.layers.dct import DCT, InverseDCT
 from posegraph.layers.graph_conv import GraphConv
+from posegraph.layers.graph_gru import GraphGRUCell
+from posegraph.layers.gru import ResetBeforeGRUCell
+from posegraph.layers.node_embedding import Aggregation, NodeEmbedding, PairwiseMessages, SkipMLP
 from posegraph.layers.norm import NodeBatchNorm
 from posegraph.layers.operators import OperatorFactory, OperatorKind, PerNodeLinear, SkeletonConv, operator_factory
 from posegraph.layers.pooling import JointPool, JointUnpool
 from posegraph.layers.resample import NodeResample
+from posegraph.layers.reweighted_graph import ReweightedGraph, hop_graphs
 from posegraph.layers.scales import ResampleKind, make_resampler, scale_operators
+from posegraph.layers.spatio_temporal_dense import SpatioTemporalDenseBlock, SpatioTemporalDenseConv
+from posegraph.layers.st_graph_conv import SpatioTemporalGraphConv, TemporalConv
+from posegraph.layers.temporal_mlp import TemporalMLPBlock
 
 __all__ = [
     "DCT",
+    "Aggregation",
+    "CrossScaleAttention",
+    "CrossScaleFusion",
     "GraphConv",
     "GraphConvBlock",
+    "GraphGRUCell",
     "InverseDCT",
     "JointPool",
     "JointUnpool",
     "NodeBatchNorm",
+    "NodeEmbedding",
     "NodeResample",
     "OperatorFactory",
     "OperatorKind",
+    "PairwiseMessages",
     "PerNodeLinear",
     "ResampleBlock",
     "ResampleKind",
+    "ResetBeforeGRUCell",
     "ResidualGraphBlock",
     "ResidualStage",
+    "ReweightedGraph",
     "SkeletonConv",
+    "SkipMLP",
+    "SpatioTemporalDenseBlock",
+    "SpatioTemporalDenseConv",
+    "SpatioTemporalGraphConv",
+    "TemporalConv",
+    "TemporalMLPBlock",
+    "hop_graphs",
     "make_activation",
     "make_resampler",
     "operator_factory",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from posegraph import skeletons
 from posegraph._checks import check_poses, check_positive
-from posegraph.errors import CheckpointError, ConfigError
+from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.grouping import JointGrouping
 from posegraph.losses import multi_scale_loss
 from posegraph.skeleton import Skeleton
@@ -46,6 +46,10 @@ class ForecastModel(nn.Module):
 
     default_config: ClassVar[Any] = None
     """Settings used when none are given: an instance of the model's frozen dataclass."""
+
+    actions: tuple[str, ...] = ()
+    """Actions whose label the model takes besides the poses; none for most. A model with labels has ``action``, their
+    numbers ``(batch,)`` int64 in this list, as second argument of `forward` and `predict`; see `action_labels`."""
 
     def __init__(
         self,
@@ -140,6 +144,23 @@ class ForecastModel(nn.Module):
             ShapeError: ``observed`` has another shape.
         """
         return self(observed)[0][:, self.observed_frames :]
+
+    def action_labels(self, actions: Sequence[str]) -> torch.Tensor:
+        """Numbers of actions in ``self.actions``.
+
+        Args:
+            actions: Names of actions.
+
+        Returns:
+            Labels ``(len(actions),)`` int64 on the model's device.
+
+        Raises:
+            UnknownNameError: The model does not know an action.
+        """
+        for action in actions:
+            if action not in self.actions:
+                raise UnknownNameError("action label of the model", action, self.actions)
+        return torch.tensor([self.actions.index(action) for action in actions], device=self.device)
 
     def coarser(self, poses: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The poses at every scale of the model, each the mean of its groups in the scale before.

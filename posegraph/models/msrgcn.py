@@ -49,6 +49,8 @@ class MSRGCNConfig:
     """Add the input of each D and A to its output, as the paper's Figure 3 draws it."""
     global_residual: bool = True
     """Add the padded input poses to the output at every scale."""
+    intermediate_supervision: bool = True
+    """Forecast and train the coarser scales too; False leaves out their heads (the paper's "w/o inter-loss")."""
     normalize: bool = True
     """Scale positions to [-1, 1] by the extremes of the training set, as the authors' code does."""
     resample: ResampleKind = "learned"
@@ -130,9 +132,10 @@ class MSRGCN(ForecastModel):
         super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
         config = self.config
         width, frames = config.channels, self.total_frames
-        self.groupings = self.skeleton.scales(config.num_scales, config.grouping)
-        nodes = [3 * self.num_joints, *(3 * level.num_groups for level in self.groupings)]
-        operators = scale_operators(config.operator, self.skeleton, self.groupings)
+        levels = self.skeleton.scales(config.num_scales, config.grouping)
+        self.groupings = levels if config.intermediate_supervision else ()
+        nodes = [3 * self.num_joints, *(3 * level.num_groups for level in levels)]
+        operators = scale_operators(config.operator, self.skeleton, levels)
         scales = range(config.num_scales)
 
         def layer(in_channels: int, scale: int) -> GraphConvBlock:
@@ -158,7 +161,7 @@ class MSRGCN(ForecastModel):
 
         def resample(fine: int, *, down: bool) -> ResampleBlock:
             return ResampleBlock(
-                make_resampler(config.resample, self.groupings[fine], down=down),
+                make_resampler(config.resample, levels[fine], down=down),
                 nodes[fine + 1 if down else fine],
                 width,
                 dropout=config.dropout,
@@ -172,7 +175,8 @@ class MSRGCN(ForecastModel):
         self.down = nn.ModuleList(resample(scale, down=True) for scale in scales[:-1])
         self.up = nn.ModuleList(resample(scale, down=False) for scale in scales[:-1])
         self.end = nn.ModuleList(
-            nn.Sequential(layer(2 * width, scale), operators[scale](width, frames, nodes[scale])) for scale in scales
+            nn.Sequential(layer(2 * width, scale), operators[scale](width, frames, nodes[scale]))
+            for scale in scales[: 1 + len(self.groupings)]
         )
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -188,10 +192,12 @@ class MSRGCN(ForecastModel):
             features = stage(features)
             encoded.append(features)
         outputs: list[torch.Tensor] = []
-        for scale in reversed(range(len(inputs))):
-            if scale < len(inputs) - 1:
+        for scale in reversed(range(len(encoded))):
+            if scale < len(encoded) - 1:
                 features = self.up[scale](features)
             features = self.decoder[scale](features)
+            if scale >= len(self.end):
+                continue
             output = self.end[scale](torch.cat([encoded[scale], features], dim=2))
             if self.config.global_residual:
                 output = output + inputs[scale]

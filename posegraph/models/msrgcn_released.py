@@ -50,6 +50,10 @@ class MSRGCNReleasedConfig:
     """Residual GCNs before the finest head; the coarser heads have one."""
     e3_input: Literal["a3", "d3"] = "a3"
     """What the coarsest head reads: "a3" as in the authors' current code, "d3" as in that of the paper's time."""
+    global_residual: bool = True
+    """Add the input coefficients to the output at every scale."""
+    intermediate_supervision: bool = True
+    """Forecast and train the coarser scales too; False leaves out their heads (the paper's "w/o inter-loss")."""
     dropout: float = 0.1
     """Probability of zeroing an element after each layer."""
     negative_slope: float = 0.2
@@ -134,9 +138,10 @@ class MSRGCNReleased(ForecastModel):
     ) -> None:
         super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
         config, widths = self.config, self.config.channels
-        self.groupings = self.skeleton.scales(len(widths), config.grouping)
-        nodes = [3 * self.num_joints, *(3 * level.num_groups for level in self.groupings)]
-        operators = scale_operators(config.operator, self.skeleton, self.groupings)
+        levels = self.skeleton.scales(len(widths), config.grouping)
+        self.groupings = levels if config.intermediate_supervision else ()
+        nodes = [3 * self.num_joints, *(3 * level.num_groups for level in levels)]
+        operators = scale_operators(config.operator, self.skeleton, levels)
         common: dict[str, Any] = {"dropout": config.dropout, "negative_slope": config.negative_slope}
         scales = range(len(widths))
 
@@ -150,7 +155,7 @@ class MSRGCNReleased(ForecastModel):
 
         def resample(fine: int, *, down: bool) -> ResampleBlock:
             source, target = (fine, fine + 1) if down else (fine + 1, fine)
-            step = make_resampler(config.resample, self.groupings[fine], down=down)
+            step = make_resampler(config.resample, levels[fine], down=down)
             return ResampleBlock(step, nodes[target], widths[source], **common)
 
         self.dct = DCT(self.total_frames, config.num_coefficients)
@@ -175,7 +180,7 @@ class MSRGCNReleased(ForecastModel):
                 stage(s, config.finest_end_blocks if s == 0 else 1),
                 operators[s](widths[s], self.dct.num_coefficients, nodes[s]),
             )
-            for s in scales
+            for s in scales[: 1 + len(self.groupings)]
         )
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -194,7 +199,7 @@ class MSRGCNReleased(ForecastModel):
         return from_nodes(self.inverse_dct(self.normalizer.decode(coefficients)))
 
     def forward_coefficients(self, inputs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """The network itself, from and to normalised coefficients of every scale, finest first."""
+        """The network itself, from and to normalised coefficients of every scale that it forecasts, finest first."""
         encoded: list[torch.Tensor] = []
         features = self.start(inputs[0])
         for scale, stage in enumerate(self.encoder):
@@ -203,13 +208,15 @@ class MSRGCNReleased(ForecastModel):
             features = stage(features)
             encoded.append(features)
         outputs: list[torch.Tensor] = []
-        deepest = len(inputs) - 1
-        for scale in reversed(range(len(inputs))):
+        deepest = len(encoded) - 1
+        for scale in reversed(range(len(encoded))):
             if scale < deepest:
                 features = self.crop[scale](torch.cat([encoded[scale], self.up[scale](features)], dim=1))
             features = self.decoder[scale](features)
-            read = encoded[scale] if scale == deepest and self.config.e3_input == "d3" else features
-            outputs.insert(0, self.end[scale](read) + inputs[scale])
+            if scale < len(self.end):
+                read = encoded[scale] if scale == deepest and self.config.e3_input == "d3" else features
+                output = self.end[scale](read)
+                outputs.insert(0, output + inputs[scale] if self.config.global_residual else output)
         return outputs
 
     def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import nn
 
 from posegraph._checks import check_choice, check_positive, check_probability
-from posegraph.errors import CheckpointError
+from posegraph.errors import CheckpointError, ConfigError
 from posegraph.layers import DCT, GraphConvBlock, InverseDCT, OperatorKind, ResidualStage, operator_factory
+from posegraph.losses import coordinate_distance_loss, joint_distance_loss
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
 from posegraph.skeleton import Skeleton
 from posegraph.transforms import from_nodes, pad_last_pose, to_nodes
 
-__all__ = ["TrajGCN", "TrajGCNConfig"]
+__all__ = ["TrajGCN", "TrajGCNConfig", "TrajGCNLoss"]
+
+TrajGCNLoss = Literal["joint-distance", "l1"]
+"""Training loss; see `TrajGCNConfig.loss`."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,26 @@ class TrajGCNConfig:
     """Residual blocks of two graph convolutions."""
     dropout: float = 0.5
     """Probability of zeroing an element after each layer."""
+    dct: bool = True
+    """Work on DCT coefficients; False feeds the padded trajectories themselves (MSR-GCN's "w/o DCT")."""
+    global_residual: bool = True
+    """Add the input to the output; False is MSR-GCN's "w/o GR"."""
     operator: OperatorKind = "learned"
     """Graph operator of the layers."""
+    loss: TrajGCNLoss | None = None
+    """"joint-distance", or "l1" for the sum of absolute differences of all coordinates. None takes the authors' choice:
+    "l1" for rotations, "joint-distance" for positions."""
 
     def __post_init__(self) -> None:
         check_positive(channels=self.channels, num_blocks=self.num_blocks)
         check_probability(dropout=self.dropout)
         check_choice("operator", self.operator, get_args(OperatorKind))
+        check_choice("loss", self.loss, (None, *get_args(TrajGCNLoss)))
+        if not self.dct and self.num_coefficients is not None:
+            raise ConfigError(
+                f"num_coefficients: expected None with dct=False, got {self.num_coefficients}. There are no "
+                "coefficients: the channels are the frames."
+            )
 
 
 @register(
@@ -53,6 +70,9 @@ class TrajGCN(ForecastModel):
     The observed poses, padded with the last one, become DCT coefficients of each coordinate's trajectory. One graph
     convolution, twelve residual blocks of two and a last one follow, all with learned adjacencies and tanh; the input
     coefficients are added to the output (global residual). Positions are not normalised.
+
+    The same network forecasts rotations: build it for a skeleton such as "h36m-angles". Its nodes are then the
+    coordinates that move, locked ones keep their last value, and poses are in radians.
 
     Args:
         config: Settings; the authors' by default.
@@ -78,6 +98,7 @@ class TrajGCN(ForecastModel):
 
     default_config: ClassVar[TrajGCNConfig] = TrajGCNConfig()
     config: TrajGCNConfig
+    moving: torch.Tensor
 
     def __init__(
         self,
@@ -89,12 +110,19 @@ class TrajGCN(ForecastModel):
     ) -> None:
         super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
         config = self.config
-        num_nodes = 3 * self.num_joints
+        num_nodes = len(self.skeleton.moving)
+        if num_nodes < 3 * self.num_joints and config.operator in ("masked", "skeleton"):
+            raise ConfigError(
+                f"operator {config.operator!r}: expected a skeleton all of whose coordinates move, got "
+                f"{self.skeleton.name!r} with locked ones. Use 'learned' or 'per-node'."
+            )
         operator = operator_factory(config.operator, self.skeleton.reduced.bones, self.num_joints)
-        self.dct = DCT(self.total_frames, config.num_coefficients)
-        self.inverse_dct = InverseDCT(self.total_frames, config.num_coefficients)
+        self.register_buffer("moving", torch.tensor(self.skeleton.moving), persistent=False)
+        self.dct = DCT(self.total_frames, config.num_coefficients) if config.dct else nn.Identity()
+        self.inverse_dct = InverseDCT(self.total_frames, config.num_coefficients) if config.dct else nn.Identity()
+        num_channels = self.dct.num_coefficients if isinstance(self.dct, DCT) else self.total_frames
         self.start = GraphConvBlock(
-            self.dct.num_coefficients,
+            num_channels,
             config.channels,
             num_nodes,
             dropout=config.dropout,
@@ -110,17 +138,24 @@ class TrajGCN(ForecastModel):
             activation="tanh",
             operator=operator,
         )
-        self.head: nn.Module = operator(config.channels, self.dct.num_coefficients, num_nodes)
+        self.head: nn.Module = operator(config.channels, num_channels, num_nodes)
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Forecast; shapes as in the class."""
         self.check_observed(observed)
-        coefficients = self.dct(to_nodes(pad_last_pose(observed, self.future_frames)))
-        return (from_nodes(self.inverse_dct(self.forward_coefficients(coefficients))),)
+        nodes = to_nodes(pad_last_pose(observed, self.future_frames))
+        moved = self.inverse_dct(self.forward_coefficients(self.dct(nodes[:, self.moving])))
+        return (from_nodes(nodes.index_copy(1, self.moving, moved)),)
 
     def forward_coefficients(self, coefficients: torch.Tensor) -> torch.Tensor:
         """The network itself, from and to DCT coefficients ``(batch, nodes, num_coefficients)``."""
-        return self.head(self.stage(self.start(coefficients))) + coefficients
+        output = self.head(self.stage(self.start(coefficients)))
+        return output + coefficients if self.config.global_residual else output
+
+    def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
+        """The training loss that the settings name, over all frames, the observed ones too."""
+        name = self.config.loss or ("l1" if self.skeleton.holds_rotations else "joint-distance")
+        return {"l1": coordinate_distance_loss, "joint-distance": joint_distance_loss}[name](outputs[0], window)
 
     @classmethod
     def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ from posegraph.data.windows import Windows
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.evaluation import Protocol, Result, evaluate
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe
 from posegraph.training.distributed import Processes, join_processes
 from posegraph.training.log import TrainingLog, epoch_progress
 from posegraph.training.state import Progress, read_progress, restore, store
@@ -37,6 +37,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 
 _STATE_FILE = "training.safetensors"
 _SAVE_SECONDS = 300.0  # most that a killed run has to do again
+_OPTIMIZERS: dict[Optimizer, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 _REPORT_STEPS = 20  # what waits for the device or for other processes is done only every so many steps
 
 
@@ -48,7 +49,7 @@ class TrainingResult:
         folder: Folder of the run; its checkpoint is in ``folder / "best"``.
         epochs: Epochs that are complete.
         best_epoch: Epoch of the checkpoint.
-        best_mm: Its validation error, or None without validation.
+        best_error: Its validation error in the unit of the data set's metric, or None without validation.
         finished: False if the run was interrupted and can be resumed.
         seconds: Time spent, earlier parts of the run included.
     """
@@ -56,7 +57,7 @@ class TrainingResult:
     folder: Path
     epochs: int
     best_epoch: int
-    best_mm: float | None
+    best_error: float | None
     finished: bool
     seconds: float
 
@@ -115,7 +116,7 @@ def train(
     Examples:
         >>> import tempfile
         >>> from posegraph import checkpoint, data, registry
-        >>> from posegraph.recipe import Recipe
+        >>> from posegraph.recipe import Optimizer, Recipe
         >>> from posegraph.training import seed_everything, train
         >>> clips = data.load("cmu", "samples", actions=["running"])
         >>> seed_everything(0)
@@ -171,7 +172,8 @@ class _Run:
                 f"{recipe.batch_size}. Enlarge the batch or start fewer processes."
             )
         self.model.to(device)
-        self.optimizer = torch.optim.Adam(
+        self.labels = model.action_labels(self.windows.actions)[self.windows.clips] if model.actions else None
+        self.optimizer = _OPTIMIZERS[recipe.optimizer](
             [p for p in model.parameters() if p.requires_grad],
             lr=recipe.learning_rate,
             weight_decay=recipe.weight_decay,
@@ -183,6 +185,8 @@ class _Run:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of an epoch; a last batch that leaves some process fewer than two windows is left out."""
+        if self.recipe.steps_per_epoch is not None:
+            return self.recipe.steps_per_epoch
         full, rest = divmod(len(self.windows), self.recipe.batch_size)
         return full + (rest >= 2 * self.processes.world_size)
 
@@ -192,8 +196,8 @@ class _Run:
         if not self.dataset.clips.get("val"):
             return None
         present = {clip.action for clip in self.dataset.clips["val"]}
-        return Protocol(
-            self.dataset.name,
+        return Protocol.named(
+            self.dataset,
             split="val",
             observed_frames=self.model.observed_frames,
             future_frames=self.model.future_frames,
@@ -251,12 +255,12 @@ class _Run:
                 if self.processes.any(out_of_time or interrupted.is_set(), self.device):
                     finished = out_of_time or self.progress.epoch > self.recipe.epochs
                     break
-        best_epoch, best_mm = self.processes.from_first((self.progress.best_epoch, self.progress.best_mm))
+        best_epoch, best_error = self.processes.from_first((self.progress.best_epoch, self.progress.best_error))
         return TrainingResult(
             folder=self.folder,
             epochs=self.progress.epoch - 1,
             best_epoch=best_epoch,
-            best_mm=best_mm,
+            best_error=best_error,
             finished=finished,
             seconds=self._seconds(),
         )
@@ -290,13 +294,13 @@ class _Run:
                 share = self._share(order, progress.step)
                 # Seeded anew, so that dropout is the same after a restart and differs between processes.
                 seed_everything(_mix(self.seed, progress.epoch, progress.step + 1, self.processes.rank))
-                loss = self._step(network, self.windows.batch(share))
+                loss = self._step(network, *self._batch(share))
                 loss_sum += loss.detach() * len(share)
                 progress.step += 1
                 progress.windows += len(share)
                 bar.update(1)
                 if progress.step % _REPORT_STEPS == 0:
-                    bar.set_postfix_str(f"loss {float(loss_sum) / progress.windows:.1f} mm")
+                    bar.set_postfix_str(f"loss {float(loss_sum) / progress.windows:.4g}")
                 stop = interrupted.is_set() or (limit is not None and time.monotonic() >= limit)
                 checked = self.processes.world_size == 1 or progress.step % _REPORT_STEPS == 0
                 if not checked:
@@ -310,20 +314,38 @@ class _Run:
         return progress.step == self.steps_per_epoch
 
     def _order(self, epoch: int) -> torch.Tensor:
-        """The shuffled window numbers of an epoch: the same in every process and after a restart."""
+        """The window numbers of an epoch in random order: the same in every process and after a restart."""
         generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
-        return torch.randperm(len(self.windows), generator=generator).to(self.device)
+        steps = self.recipe.steps_per_epoch
+        count = len(self.windows) if steps is None else steps * self.recipe.batch_size
+        if self.recipe.sampling == "clips":
+            sizes = self.windows.clips.cpu().bincount()
+            clips = sizes.nonzero().flatten()[torch.randint(int((sizes > 0).sum()), (count,), generator=generator)]
+            places = (torch.rand(count, generator=generator, dtype=torch.float64) * sizes[clips]).long()
+            order = (sizes.cumsum(0) - sizes)[clips] + places
+        else:
+            passes = -(-count // len(self.windows))
+            order = torch.cat([torch.randperm(len(self.windows), generator=generator) for _ in range(passes)])[:count]
+        return order.to(self.device)
 
     def _share(self, order: torch.Tensor, step: int) -> torch.Tensor:
         """This process's window numbers of a step."""
         size = self.recipe.batch_size
         return order[step * size : (step + 1) * size][self.processes.rank :: self.processes.world_size]
 
-    def _step(self, network: torch.nn.Module, window: torch.Tensor) -> torch.Tensor:
+    def _batch(self, numbers: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The windows of these numbers, some of them backwards if the recipe says so, and labels if the model has."""
+        window = self.windows.batch(numbers)
+        if self.recipe.reverse:
+            chosen = torch.rand(len(window)).to(self.device) < self.recipe.reverse
+            window = torch.where(chosen[:, None, None, None], window.flip(1), window)
+        return (window,) if self.labels is None else (window, self.labels[numbers])
+
+    def _step(self, network: torch.nn.Module, window: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
         self.optimizer.zero_grad(set_to_none=True)
         half = torch.float16 if self.precision == "fp16" else torch.bfloat16
         with torch.autocast(self.device.type, dtype=half, enabled=self.precision != "fp32"):
-            outputs = network(window[:, : self.model.observed_frames])
+            outputs = network(window[:, : self.model.observed_frames], *labels)
         loss = self.model.loss(tuple(output.float() for output in outputs), window)
         self.scaler.scale(loss).backward()
         if self.recipe.clip_norm is not None:
@@ -340,14 +362,14 @@ class _Run:
         row: dict[str, Any] = {
             "epoch": progress.epoch,
             "learning_rate": self.recipe.learning_rate_at(progress.epoch),
-            "train_loss_mm": loss_sum / max(windows, 1),
+            "train_loss": loss_sum / max(windows, 1),
         }
         if self.processes.is_first:
             result = self._validate(row)
-            better = result is None or _improves(result.mean_mm, progress.best_mm)
+            better = result is None or _improves(result.mean, progress.best_error)
             if better:
                 progress.best_epoch = progress.epoch
-                progress.best_mm = None if result is None else result.mean_mm
+                progress.best_error = None if result is None else result.mean
                 save_checkpoint(self.model, self.folder / "best", record=self._record(result))
             row["seconds"] = round(self._seconds(), 1)
             if log is not None:
@@ -364,8 +386,8 @@ class _Run:
         if protocol is None:
             return None
         result = evaluate(self.model, self.dataset, protocol)
-        row["val_mm"] = result.mean_mm
-        row |= {f"val_frame_{f}_mm": mm for f, mm in zip(protocol.frames, result.mpjpe_mm, strict=True)}
+        row[f"val_{protocol.unit}"] = result.mean
+        row |= {f"val_frame_{f}_{protocol.unit}": e for f, e in zip(protocol.frames, result.errors, strict=True)}
         return result
 
     def _record(self, result: Result | None) -> dict[str, Any]:
@@ -376,9 +398,11 @@ class _Run:
         }
 
     def _summary(self, row: dict[str, Any], result: Result | None, better: bool) -> str:
-        text = f"epoch {row['epoch']:>3}  train loss {row['train_loss_mm']:8.2f} mm"
+        text = f"epoch {row['epoch']:>3}  train loss {row['train_loss']:10.4g}"
         if result is not None:
-            text += f"  validation MPJPE {result.mean_mm:7.2f} mm{' *' if better else '  '}"
+            unit = result.protocol.unit
+            error = f"{result.mean:7.2f}" if unit == "mm" else f"{result.mean:7.4f}"
+            text += f"  validation error {error} {unit}{' *' if better else '  '}"
         return f"{text}  {row['seconds']:7.0f} s"
 
     def _totals(self) -> tuple[float, int]:

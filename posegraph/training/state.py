@@ -34,7 +34,7 @@ class Progress:
     """Windows in that sum."""
     best_epoch: int = 0
     """Epoch of the best checkpoint; 0 if there is none."""
-    best_mm: float | None = None
+    best_error: float | None = None
     """Validation error of the best checkpoint."""
     seconds: float = 0.0
     """Time spent so far."""

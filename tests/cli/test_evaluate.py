@@ -81,7 +81,7 @@ def test_a_checkpoint_is_evaluated(command, saved):
     written = measured(command, saved, *WALKING, "--protocol", "8", "--batch-size", "3", "--device", "cpu")
     walking = data.load("cmu", "samples", split="test", actions=["walking"])
     protocol = evaluation.Protocol("cmu", windows="8", actions=("walking",))
-    expected = evaluation.evaluate(checkpoint.load(saved), walking, protocol).mpjpe_mm
+    expected = evaluation.evaluate(checkpoint.load(saved), walking, protocol).errors
     assert written["mean"]["mpjpe_mm"] == pytest.approx(expected, rel=1e-5)
     assert written["protocol"]["model"]["name"] == "msrgcn-1l"
 
@@ -89,7 +89,7 @@ def test_a_checkpoint_is_evaluated(command, saved):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nothing", *WALKING), "unknown checkpoint folder or model 'nothing'. Known: msrgcn, "),
+        (("nothing", *WALKING), "unknown checkpoint folder or model 'nothing'. Known: dmgnn, "),
         (
             ("msrgcn", *WALKING),
             "model 'msrgcn' is not trained: its weights are random. Pass the folder of a checkpoint",
@@ -98,7 +98,7 @@ def test_a_checkpoint_is_evaluated(command, saved):
         (("zero-velocity", "--dataset", "cmv", "--data", "samples"), "unknown data set 'cmv'. Did you mean 'cmu'?"),
         (("zero-velocity", "--dataset", "cmu", "--data", "nowhere"), "nowhere: expected files of the cmu benchmark"),
         (("zero-velocity", *WALKING[:4], "--actions", "walk"), "unknown action 'walk'. Did you mean 'walking'?"),
-        (("zero-velocity", *WALKING, "--protocol", "9"), "unknown window rule '9'. Known: all, 8, 256."),
+        (("zero-velocity", *WALKING, "--protocol", "9"), "unknown protocol '9'. Known: all, 8, 256, msrgcn, "),
         (("zero-velocity", *WALKING, "--split", "val"), "unknown split 'val'. Known: train, test."),
         (("zero-velocity", *WALKING, "--frames", "25"), "frames: expected forecast frames in 0..24, got (25,)."),
     ],

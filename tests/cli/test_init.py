@@ -42,7 +42,7 @@ def test_arguments_are_those_of_the_process_by_default(monkeypatch, capsys):
 def test_errors_are_one_line_and_status_2(command):
     answer = command("info", "msrgnc")
     assert (answer.status, answer.out) == (2, "")
-    assert answer.err.startswith("posegraph: error: unknown model 'msrgnc'. Did you mean 'msrgcn'? Known: msrgcn, ")
+    assert answer.err.startswith("posegraph: error: unknown model 'msrgnc'. Did you mean 'msrgcn'? Known: dmgnn, ")
     assert answer.err.count("\n") == 1
 
 

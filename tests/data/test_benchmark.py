@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from posegraph.data.benchmark import Benchmark, BenchmarkFile, locate, read_benchmark
-from posegraph.data.expmap import read_positions
+from posegraph.data.expmap import read_poses
 from posegraph.data.windows import every_start
 from posegraph.errors import ConfigError, DataError, UnknownNameError
 from tests.data.motion import ARM, random_angles, write_angles
@@ -41,7 +41,7 @@ def test_what_is_there_is_read_and_the_rest_is_listed(folder):
 def test_every_nth_frame_is_kept_from_the_first_on(folder, step, fps, label_fps):
     data = read_benchmark(ARMS, folder, frame_step=step)
     clip = data.clips["train"][1]
-    assert torch.equal(clip.poses, read_positions(folder / "train/wave_2.txt", ARM)[::step])
+    assert torch.equal(clip.poses, read_poses(folder / "train/wave_2.txt", ARM)[::step])
     assert (clip.fps, data.label_fps, clip.action) == (fps, label_fps, "wave")
     assert clip.source == str(folder / "train/wave_2.txt")
 
@@ -62,7 +62,7 @@ def test_compressed_files_count_and_plain_ones_come_first(folder):
     assert locate(folder, FILES[0]) == packed
     data = read_benchmark(ARMS, folder)
     assert data.found[0] == "train/wave_1.txt.gz"
-    np.testing.assert_array_equal(data.clips["train"][0].poses, read_positions(packed, ARM)[::2])
+    np.testing.assert_array_equal(data.clips["train"][0].poses, read_poses(packed, ARM)[::2])
 
 
 def test_files_of_no_benchmark_are_ignored(folder):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posegraph.data import MotionDataset
-from posegraph.errors import ConfigError, DataError, UnknownNameError
+from posegraph.errors import ConfigError, DataError, IncompleteDataError, UnknownNameError
 from tests.data.motion import ARM, numbered_clip, still_clip
 
 
@@ -128,3 +128,16 @@ def test_windows_of_two_splits_do_not_share_frames():
     train, val = held.train_windows(2, 2), held.train_windows(2, 2, split="val")
     assert len(train) + len(val) == len(dataset().train_windows(2, 2))
     assert torch.equal(val.frames, ARM.reduce(torch.cat([clip.poses for clip in held.clips["val"]])))
+
+
+def test_a_rule_that_needs_missing_files_leaves_their_action_out():
+    def both(clips, observed_frames, future_frames):
+        if len(clips) != 2:
+            raise IncompleteDataError(f"expected two clips, got {len(clips)}")
+        return [range(1)] * 2
+
+    clips = [numbered_clip(8, "a"), numbered_clip(8, "b"), numbered_clip(8, "c", action="bow")]
+    motion = MotionDataset("arms", ARM, {"test": clips}, start_rules={"both": both})
+    assert list(motion.test_windows("both", 2, 2)) == ["wave"]
+    with pytest.raises(IncompleteDataError, match="expected two clips, got 1"):
+        motion.test_windows("both", 2, 2, actions=["bow"])

@@ -9,7 +9,7 @@ import torch
 
 from posegraph.data import expmap
 from posegraph.data.cache import cache_folder
-from posegraph.data.expmap import parse_expmap, read_positions
+from posegraph.data.expmap import parse_expmap, read_poses
 from posegraph.errors import DataError
 from posegraph.kinematics import forward_kinematics
 from posegraph.skeleton import Skeleton
@@ -83,14 +83,14 @@ def test_positions_come_from_the_joints_rotations(tmp_path):
     angles = random_angles(5, 3)
     path = write_angles(tmp_path / "wave.txt", angles)
     expected = forward_kinematics(torch.from_numpy(angles[:, 3:]).unflatten(1, (-1, 3)), ARM)
-    torch.testing.assert_close(read_positions(path, ARM), expected)
+    torch.testing.assert_close(read_poses(path, ARM), expected)
 
 
 def test_compressed_files_read_the_same(tmp_path):
     plain = write_angles(tmp_path / "wave.txt", random_angles(5, 3))
     packed = tmp_path / "wave.txt.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
-    assert torch.equal(read_positions(packed, ARM), read_positions(plain, ARM))
+    assert torch.equal(read_poses(packed, ARM), read_poses(plain, ARM))
 
 
 def test_damaged_compressed_files_are_refused(tmp_path):
@@ -101,34 +101,34 @@ def test_damaged_compressed_files_are_refused(tmp_path):
         with pytest.raises(
             DataError, match=r"wave\.txt\.gz: expected gzip-compressed text, got a damaged file\. Fetch"
         ):
-            read_positions(packed, ARM)
+            read_poses(packed, ARM)
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(DataError, match=re.escape(f"{tmp_path / 'none.txt'}: cannot be read (No such file")):
-        read_positions(tmp_path / "none.txt", ARM)
+        read_poses(tmp_path / "none.txt", ARM)
 
 
 def test_the_second_reading_comes_from_the_cache(tmp_path, monkeypatch):
     path = write_angles(tmp_path / "wave.txt", random_angles(5, 3))
-    first = read_positions(path, ARM)
+    first = read_poses(path, ARM)
 
     def no_parsing(*_):
         raise AssertionError("parsed again")
 
     monkeypatch.setattr(expmap, "parse_expmap", no_parsing)
-    assert torch.equal(read_positions(path, ARM), first)
+    assert torch.equal(read_poses(path, ARM), first)
     longer = Skeleton("longer", ARM.joint_names, ARM.parents, offsets=((0.0, 0.0, 0.0),) * 3)
     with pytest.raises(AssertionError, match="parsed again"):
-        read_positions(path, longer)
+        read_poses(path, longer)
     write_angles(path, random_angles(5, 3, seed=1))
     with pytest.raises(AssertionError, match="parsed again"):
-        read_positions(path, ARM)
+        read_poses(path, ARM)
 
 
 def test_cached_files_that_are_wrong_are_made_again(tmp_path):
     path = write_angles(tmp_path / "wave.txt", random_angles(5, 3))
-    first = read_positions(path, ARM)
+    first = read_poses(path, ARM)
     folder = cache_folder()
     assert folder is not None
     (cached,) = folder.iterdir()
@@ -140,8 +140,8 @@ def test_cached_files_that_are_wrong_are_made_again(tmp_path):
         np.full((5, 3, 3), np.nan, np.float32),
     ):
         np.save(cached, wrong)
-        assert torch.equal(read_positions(path, ARM), first)
+        assert torch.equal(read_poses(path, ARM), first)
         assert cached.read_bytes() == good
     cached.write_bytes(good[:-1])
-    assert torch.equal(read_positions(path, ARM), first)
+    assert torch.equal(read_poses(path, ARM), first)
     assert cached.read_bytes() == good

@@ -3,10 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
 from posegraph import data
 from posegraph.errors import DataError, UnknownNameError
+from posegraph.kinematics import to_positions
 from tests.data.motion import random_angles, write_angles
 
 
@@ -39,7 +42,9 @@ def test_one_split_or_several():
 
 
 def test_unknown_names_are_answered_with_the_list():
-    with pytest.raises(UnknownNameError, match=r"unknown data set 'h3\.6m'. Did you mean 'h36m'\? Known: cmu, h36m\."):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown data set 'h3\.6m'. Did you mean 'h36m'\? Known: cmu, cmu-angles, "
+    ):
         data.load("h3.6m", "samples")
     with pytest.raises(UnknownNameError, match=r"unknown split 'valid'\. Known: train, test"):
         data.load("cmu", "samples", split="valid")
@@ -57,4 +62,18 @@ def test_the_bundled_clips_are_no_human36m():
 def test_readers_are_imported_when_they_are_needed():
     code = "import sys, posegraph.data; print({'posegraph.data.cmu', 'posegraph.data.h36m'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
-    assert data.names() == ["cmu", "h36m"]
+    assert data.names() == ["cmu", "cmu-angles", "h36m", "h36m-angles"]
+
+
+@pytest.mark.parametrize("name", ["cmu", "h36m"])
+def test_the_rotations_of_a_benchmark_are_what_its_files_hold(tmp_path, name):
+    joints = {"cmu": 38, "h36m": 32}[name]
+    path = {"cmu": "test/walking/walking_1.txt", "h36m": "S5/walking_1.txt"}[name]
+    angles = random_angles(6, joints)
+    write_angles(tmp_path / path, angles)
+    for _ in range(2):  # parsed, and from the cache
+        rotations = data.load(f"{name}-angles", tmp_path, split="test")
+        assert rotations.name == rotations.skeleton.name == f"{name}-angles"
+        np.testing.assert_allclose(rotations.clips["test"][0].poses, angles[::2, 3:].reshape(3, joints, 3), rtol=1e-6)
+    positions = data.load(name, tmp_path, split="test").clips["test"][0].poses
+    torch.testing.assert_close(to_positions(rotations.clips["test"][0].poses, rotations.skeleton), positions)

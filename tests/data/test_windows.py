@@ -111,3 +111,11 @@ def test_nonsense_is_refused():
         Windows(torch.zeros(10, 2, 3), torch.tensor([0]), 0, 3)
     with pytest.raises(ConfigError, match="batch_size: expected an integer of at least 1, got 0"):
         next(cut(CLIPS, [[0], [0]], 2, 3).batches(0))
+
+
+def test_windows_know_their_clip_and_its_action():
+    clips = [numbered_clip(8, "a"), numbered_clip(5, "b", action="bow")]
+    windows = cut(clips, every_start(clips, 2, 2), 2, 2)
+    assert windows.clips.tolist() == [0, 0, 0, 0, 0, 1, 1]
+    assert [windows.actions[clip] for clip in windows.to("cpu").clips] == ["wave"] * 5 + ["bow"] * 2
+    assert Windows(torch.zeros(10, 2, 3), torch.arange(3), 2, 2).clips.tolist() == [0, 0, 0]

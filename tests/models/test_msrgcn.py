@@ -278,7 +278,7 @@ def flat(x: torch.Tensor) -> list[list[float]]:
         ({"dropout": 1.0}, ConfigError, r"dropout: expected a number in \[0, 1\), got 1.0"),
         ({"resample": "mean"}, ConfigError, "resample: expected one of 'learned', 'grouping'; got 'mean'"),
         ({"operator": "free"}, ConfigError, "operator: expected one of 'learned', 'masked', .* got 'free'"),
-        ({"grouping": "22-11"}, UnknownNameError, "unknown grouping '22-11'. .*22-12-7-4, automatic"),
+        ({"grouping": "22-11"}, UnknownNameError, "unknown grouping '22-11'. .*22-12-7-4, parts, automatic, random-0"),
         ({"num_scales": 5}, SkeletonError, "expected 4 levels for 5 scales, got 3"),
     ],
 )

@@ -56,9 +56,9 @@ def each_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int, Any, 
         number = 0
         step = loop._Run._step
 
-        def observed(self: Any, network: torch.nn.Module, window: torch.Tensor) -> torch.Tensor:
+        def observed(self: Any, network: torch.nn.Module, window: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
             nonlocal number
-            loss = step(self, network, window)
+            loss = step(self, network, window, *labels)
             number += 1
             call(number, self, window)
             return loss
@@ -292,7 +292,7 @@ def test_the_logged_loss_is_the_mean_over_windows(tmp_path, linear):
     run(tmp_path, model=model, recipe=Recipe(learning_rate=1e-12, batch_size=8, epochs=1))
     windows = motion((18, 15)).train_windows(OBSERVED, FUTURE).batch(list(range(21)))
     loss = model.loss(model(windows[:, :OBSERVED]), windows)
-    assert float(read_log(tmp_path)[0]["train_loss_mm"]) == pytest.approx(loss.item(), rel=1e-5)
+    assert float(read_log(tmp_path)[0]["train_loss"]) == pytest.approx(loss.item(), rel=1e-5)
 
 
 def test_a_model_in_evaluation_mode_is_trained_all_the_same(uninterrupted, tmp_path):
@@ -336,6 +336,101 @@ def test_every_window_comes_once_an_epoch_in_another_order(tmp_path, each_step):
     assert not torch.equal(first, second)
 
 
+def numbers_of(batches: list[torch.Tensor], data: MotionDataset) -> list[int]:
+    """Numbers of the training windows that batches hold."""
+    windows = data.train_windows(OBSERVED, FUTURE)
+    every = windows.batch(range(len(windows)))
+    return [[torch.equal(window, other) for other in every].index(True) for batch in batches for window in batch]
+
+
+def test_an_epoch_of_steps_takes_every_window_once_a_pass(tmp_path, each_step):
+    seen: list[torch.Tensor] = []
+    each_step(lambda step, run, window: seen.append(window))
+    run(tmp_path, recipe=Recipe(batch_size=7, steps_per_epoch=6, epochs=1))  # 21 windows: twice
+    found = numbers_of(seen, motion((18, 15)))
+    assert sorted(found[:21]) == sorted(found[21:]) == list(range(21))
+    assert found[:21] != found[21:]
+
+
+def test_sampling_clips_draws_each_clip_as_often(tmp_path, each_step):
+    seen: list[torch.Tensor] = []
+    each_step(lambda step, run, window: seen.append(window))
+    data = motion((27, 9, 8))  # 21 windows, 3, and the shortest clip held out
+    run(tmp_path, data=data, recipe=Recipe(batch_size=40, steps_per_epoch=10, epochs=1, sampling="clips"))
+    assert [len(batch) for batch in seen] == [40] * 10
+    found = numbers_of(seen, motion((27, 9)))
+    assert set(found) == set(range(24))
+    assert sum(number >= 21 for number in found) / len(found) == pytest.approx(0.5, abs=0.1)
+
+
+def test_windows_are_played_backwards_as_often_as_the_recipe_says(tmp_path, each_step):
+    seen: list[torch.Tensor] = []
+    each_step(lambda step, run, window: seen.append(window))
+    run(tmp_path, recipe=Recipe(batch_size=21, steps_per_epoch=10, epochs=1, reverse=0.3))
+    forwards = motion((18, 15)).train_windows(OBSERVED, FUTURE).batch(range(21))
+    backwards = 0
+    for window in torch.cat(seen):
+        forward = any(torch.equal(window, other) for other in forwards)
+        backward = any(torch.equal(window, other.flip(0)) for other in forwards)
+        assert forward != backward
+        backwards += backward
+    assert backwards / 210 == pytest.approx(0.3, abs=0.1)
+
+
+def test_gradient_descent_is_without_momentum(tmp_path, each_step):
+    model = small_model("traj-gcn", dropout=0.0)
+    before = [p.detach().clone() for p in model.parameters()]
+
+    def compare(step, run, window):
+        if step == 1:
+            for old, parameter in zip(before, run.model.parameters(), strict=True):
+                torch.testing.assert_close(parameter, old - 0.1 * (parameter.grad + 0.5 * old))
+
+    each_step(compare)
+    recipe = Recipe(0.1, optimizer="sgd", weight_decay=0.5, batch_size=4, epochs=1)
+    run(tmp_path, model=model, recipe=recipe)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"optimizer": "sgd"}, {"sampling": "clips", "steps_per_epoch": STEPS}, {"reverse": 0.5}]
+)
+def test_an_interrupted_run_of_any_recipe_continues(tmp_path, each_step, changes):
+    recipe = dataclasses.replace(RECIPE, **changes)
+    run(tmp_path / "whole", recipe=recipe)
+    each_step(lambda step, *_: os.kill(os.getpid(), signal.SIGINT) if step == STEPS + 2 else None)
+    assert not run(tmp_path / "parts", recipe=recipe).finished
+    assert run(tmp_path / "parts", recipe=recipe, resume=True).finished
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_models_with_labels_are_told_the_action(tmp_path):
+    seen: dict[int, set[int]] = {}
+
+    class Labelled(LinearForecast):
+        actions = ("bow", "wave")
+
+        def forward(self, observed: torch.Tensor, action: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
+            if self.training:
+                for pose, label in zip(observed, action.tolist(), strict=True):
+                    seen.setdefault(label, set()).add(round(float(pose[0, 0, 0]), 3))
+            return super().forward(observed)
+
+        def predict(self, observed: torch.Tensor, action: torch.Tensor | None = None) -> torch.Tensor:
+            return self(observed, action)[0][:, self.observed_frames :]
+
+    registry.register("labelled-test", summary="x")(Labelled)
+    try:
+        clips = [waving_clip(12, "a"), waving_clip(14, "b"), waving_clip(12, "c", "bow"), waving_clip(13, "d", "bow")]
+        data = MotionDataset("arms", ARM, {"train": clips})
+        model = registry.build("labelled-test", skeleton=ARM, observed_frames=OBSERVED, future_frames=FUTURE)
+        run(tmp_path, model=model, data=data, recipe=Recipe(batch_size=3, epochs=1))
+    finally:
+        registry.unregister("labelled-test")
+    for label, clip in ((0, clips[3]), (1, clips[1])):  # the others are held out
+        first = ARM.reduce(clip.poses)[: clip.num_frames - FUTURE - OBSERVED + 1, 0, 0]
+        assert seen[label] <= {round(float(x), 3) for x in first}
+
+
 def test_statistics_are_fitted_to_training_windows_alone(tmp_path):
     model = small_model("msrgcn-1l")
     high = waving_clip(12, "high")
@@ -366,7 +461,7 @@ def test_named_clips_are_held_out(tmp_path):
 def test_a_validation_split_of_the_data_set_is_used(tmp_path):
     result = run(tmp_path, data=motion(val=[waving_clip(12, "own")]))
     assert clip_names(tmp_path) == (["wave_1", "wave_2", "wave_3"], ["own"])
-    assert result.best_mm is not None
+    assert result.best_error is not None
 
 
 @pytest.mark.parametrize("splits", [{}, {"val": [waving_clip(12, "own")]}], ids=["no split", "a split"])
@@ -374,8 +469,8 @@ def test_without_validation_the_last_epoch_is_kept(tmp_path, splits):
     model = small_model()
     result = run(tmp_path, model=model, data=motion(**splits), validation=[])
     assert clip_names(tmp_path) == (["wave_1", "wave_2", "wave_3"], [])
-    assert (result.best_epoch, result.best_mm) == (3, None)
-    assert list(read_log(tmp_path)[0]) == ["epoch", "learning_rate", "train_loss_mm"]
+    assert (result.best_epoch, result.best_error) == (3, None)
+    assert list(read_log(tmp_path)[0]) == ["epoch", "learning_rate", "train_loss"]
     assert identical(weights(tmp_path), dict(model.state_dict()))
     record = checkpoint.read_config(tmp_path)["record"]
     assert (record["selection"], record["validation"]) == ("last epoch", None)
@@ -396,10 +491,10 @@ def test_validation_is_the_error_of_the_checkpoint_on_held_out_clips(tmp_path):
     measured = evaluate(checkpoint.load(tmp_path), held_out, protocol)
     rows = read_log(tmp_path)
     errors = [float(row["val_mm"]) for row in rows]
-    assert result.best_mm == measured.mean_mm == pytest.approx(min(errors), rel=1e-5)
+    assert result.best_error == measured.mean == pytest.approx(min(errors), rel=1e-5)
     assert result.best_epoch == 1 + errors.index(min(errors))
     best = rows[result.best_epoch - 1]
-    assert float(best["val_frame_1_mm"]) == pytest.approx(measured.mpjpe_mm[0], rel=1e-5)
+    assert float(best["val_frame_1_mm"]) == pytest.approx(measured.errors[0], rel=1e-5)
     record = checkpoint.read_config(tmp_path)["record"]
     assert record["validation"]["mean"] == measured.to_json()["mean"]
     assert record["validation"]["protocol"]["split"] == "val"
@@ -423,7 +518,7 @@ def fake_errors(monkeypatch: pytest.MonkeyPatch, *errors: float) -> None:
 def test_the_epoch_with_the_lowest_error_becomes_the_checkpoint(tmp_path, monkeypatch, errors, best):
     fake_errors(monkeypatch, *errors)
     result = run(tmp_path / "all")
-    assert (result.best_epoch, result.best_mm) == (best, errors[best - 1])
+    assert (result.best_epoch, result.best_error) == (best, errors[best - 1])
     model = small_model()
     fake_errors(monkeypatch, *errors)
     run(tmp_path / "until", model=model, recipe=dataclasses.replace(RECIPE, epochs=best))
@@ -442,10 +537,10 @@ def test_a_line_is_reported_an_epoch(tmp_path, monkeypatch):
     fake_errors(monkeypatch, 12.0, 9.0, 10.0)
     lines: list[str] = []
     run(tmp_path, report=lines.append)
-    assert [re.sub(r"loss +[\d.]+", "loss L", line)[:57] for line in lines] == [
-        "epoch   1  train loss L mm  validation MPJPE   12.00 mm *",
-        "epoch   2  train loss L mm  validation MPJPE    9.00 mm *",
-        "epoch   3  train loss L mm  validation MPJPE   10.00 mm  ",
+    assert [re.sub(r"loss +[\d.]+", "loss L", line)[:54] for line in lines] == [
+        "epoch   1  train loss L  validation error   12.00 mm *",
+        "epoch   2  train loss L  validation error    9.00 mm *",
+        "epoch   3  train loss L  validation error   10.00 mm  ",
     ]
 
 
@@ -454,7 +549,7 @@ def test_progress_is_drawn_on_a_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(loop, "_REPORT_STEPS", 2)
     run(tmp_path)
     text = capsys.readouterr().err
-    assert re.search(r"epoch 3/3: .* 4/5 .*loss \d+\.\d mm", text)
+    assert re.search(r"epoch 3/3: .* 4/5 .*loss \d+\.?\d*\]", text)
 
 
 # Learning
@@ -471,9 +566,9 @@ def test_training_learns_a_motion(tmp_path):
         data,
         Protocol("arms", split="val", observed_frames=OBSERVED, future_frames=FUTURE),
     )
-    assert result.best_mm is not None
-    assert result.best_mm < still.mean_mm / 2
-    losses = [float(row["train_loss_mm"]) for row in read_log(tmp_path)]
+    assert result.best_error is not None
+    assert result.best_error < still.mean / 2
+    losses = [float(row["train_loss"]) for row in read_log(tmp_path)]
     assert losses[-1] < losses[0] / 3
 
 
@@ -489,12 +584,12 @@ def test_real_motion_is_learned_from(tmp_path):
 
 def test_bf16_trains_on_the_cpu(uninterrupted, tmp_path):
     run(tmp_path, precision="bf16", recipe=dataclasses.replace(RECIPE, epochs=6))
-    losses = [float(row["train_loss_mm"]) for row in read_log(tmp_path)]
+    losses = [float(row["train_loss"]) for row in read_log(tmp_path)]
     assert losses[-1] < losses[0]
     found = weights(tmp_path)
     assert all(value.dtype == weights(uninterrupted)[key].dtype for key, value in found.items())
     assert all(bool(value.isfinite().all()) for value in found.values())
-    first = read_log(uninterrupted)[0]["train_loss_mm"]
+    first = read_log(uninterrupted)[0]["train_loss"]
     assert f"{losses[0]:.6g}" != first
     assert losses[0] == pytest.approx(float(first), rel=0.1)
 

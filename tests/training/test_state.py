@@ -9,7 +9,14 @@ from posegraph.errors import CheckpointError
 from posegraph.training.state import Progress, read_progress, restore, store
 
 PROGRESS = Progress(
-    epoch=3, step=7, loss_sum=0.1 + 0.2, windows=112, best_epoch=2, best_mm=1 / 3, seconds=1.5, settings={"seed": [1]}
+    epoch=3,
+    step=7,
+    loss_sum=0.1 + 0.2,
+    windows=112,
+    best_epoch=2,
+    best_error=1 / 3,
+    seconds=1.5,
+    settings={"seed": [1]},
 )
 
 

@@ -1,0 +1,151 @@
+"""Errors of single joints under a protocol: where on the body a model is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+
+from posegraph.data.dataset import MotionDataset
+from posegraph.errors import ConfigError
+from posegraph.evaluation import Protocol
+from posegraph.forecast import Forecaster
+from posegraph.kinematics import to_positions
+from posegraph.metrics import joint_errors
+from posegraph.models.base import ForecastModel
+
+__all__ = ["JointResult", "evaluate_joints"]
+
+
+@dataclass(frozen=True, eq=False)
+class JointResult:
+    """Errors by action and joint, with the protocol that they hold for.
+
+    Args:
+        protocol: What was measured; ``actions`` and ``label_fps`` are filled in.
+        joint_names: The joints that were compared.
+        actions: Errors ``(frames of the protocol, joints)`` in mm, of each action that had clips.
+    """
+
+    protocol: Protocol
+    joint_names: tuple[str, ...]
+    actions: Mapping[str, torch.Tensor] = field(repr=False)
+
+    @property
+    def errors(self) -> torch.Tensor:
+        """Unweighted mean over actions, ``(frames of the protocol, joints)``.
+
+        Its mean over joints is the error that `posegraph.evaluation.evaluate` gives.
+        """
+        return torch.stack(list(self.actions.values())).mean(dim=0)
+
+
+def evaluate_joints(
+    model: ForecastModel,
+    dataset: MotionDataset,
+    protocol: Protocol | None = None,
+    *,
+    batch_size: int = 128,
+    device: torch.device | str | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> JointResult:
+    """Measure the error of every joint on a data set.
+
+    As `posegraph.evaluation.evaluate`, without the mean over joints. Rotations are brought to positions.
+
+    Args:
+        model: Model to evaluate. It runs in evaluation mode; every module gets its mode back.
+        dataset: Data set to cut windows from.
+        protocol: What to measure; by default errors at the frame, in all windows of the data set.
+        batch_size: Windows a forward pass.
+        device: Device to run on; the model is moved there. By default the model's own.
+        progress: Called after each batch with windows done and windows in total.
+
+    Returns:
+        Errors by action and joint.
+
+    Raises:
+        ConfigError: Model, data set and protocol do not fit each other, or the metric is none of positions.
+        UnknownNameError: The data set has no such split, window rule or action, or the model does not know an action.
+        DataError: The data set has no clip of these actions, or a clip is too short.
+
+    Examples:
+        >>> from posegraph import data, registry
+        >>> from posegraph.joint_errors import evaluate_joints
+        >>> walking = data.load("cmu", "samples", split="test", actions=["walking"])
+        >>> result = evaluate_joints(registry.build("zero-velocity", skeleton="cmu"), walking)
+        >>> result.errors.shape, result.joint_names[int(result.errors[-1].argmax())]
+        (torch.Size([6, 38]), 'LeftToeBase_Site')
+        >>> round(result.errors.mean(dim=1)[-1].item(), 1)  # the mean over joints is the MPJPE
+        165.2
+    """
+    if protocol is None:
+        protocol = Protocol.named(
+            dataset,
+            metric="mpjpe_at",
+            observed_frames=model.observed_frames,
+            future_frames=model.future_frames,
+        )
+    _check_fit(model, dataset, protocol)
+    protocol = dataclasses.replace(
+        protocol,
+        label_fps=protocol.label_fps or dataset.label_fps,
+        actions=protocol.actions or dataset.actions,
+    )
+    if device is not None:
+        model.to(device)
+    windows = dataset.test_windows(
+        protocol.windows,
+        protocol.observed_frames,
+        protocol.future_frames,
+        split=protocol.split,
+        actions=protocol.actions,
+    )
+    total = sum(map(len, windows.values()))
+    done = 0
+    results: dict[str, torch.Tensor] = {}
+    for action, own in windows.items():
+        forecaster = Forecaster(model, action=action if model.actions else None)
+        sums: list[torch.Tensor] = []
+        for batch in own.to(model.device).batches(batch_size):
+            sums.append(_errors(forecaster, batch, protocol) * len(batch))
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
+        results[action] = torch.stack(sums).cpu().double().sum(0) / len(own)
+    skeleton = dataset.skeleton
+    compared = range(skeleton.num_joints) if protocol.joints == "full" else skeleton.used
+    return JointResult(protocol, tuple(skeleton.joint_names[joint] for joint in compared), results)
+
+
+def _errors(forecaster: Forecaster, window: torch.Tensor, protocol: Protocol) -> torch.Tensor:
+    """Errors ``(frames of the protocol, joints)`` of a batch of windows."""
+    skeleton = forecaster.model.skeleton
+    observed, truth = window.split([protocol.observed_frames, protocol.future_frames], dim=1)
+    # A constant joint counts as right, even where the data let it move.
+    prediction = skeleton.expand(skeleton.reduce(forecaster(observed)), template=truth)
+    prediction, truth = (to_positions(poses, skeleton) for poses in (prediction, truth))
+    if protocol.joints == "used":
+        prediction, truth = skeleton.reduce(prediction), skeleton.reduce(truth)
+    errors = joint_errors(prediction, truth)
+    if protocol.metric == "mpjpe_up_to":
+        errors = errors.cumsum(0) / torch.arange(1, len(errors) + 1, device=errors.device).unsqueeze(1)
+    return errors[list(protocol.frames)]
+
+
+def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol) -> None:
+    if protocol.unit != "mm":
+        raise ConfigError(
+            f"metric: expected 'mpjpe_at' or 'mpjpe_up_to', got {protocol.metric!r}, which has no parts by joint. Use "
+            "one of those; rotations are brought to positions for them."
+        )
+    wanted = (protocol.dataset, protocol.observed_frames, protocol.future_frames)
+    got = (dataset.name, model.observed_frames, model.future_frames)
+    if wanted != got:
+        raise ConfigError(
+            "protocol: expected data set {!r} and a model of {} observed and {} future frames, ".format(*wanted)
+            + "got {!r} and one of {} and {}. Set the protocol's fields to these.".format(*got)
+        )
+    model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")

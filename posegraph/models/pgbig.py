@@ -1,0 +1,226 @@
+"""PGBIG: stages that forecast ever less smoothed motion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from posegraph._checks import check_positive, check_probability
+from posegraph.errors import CheckpointError
+from posegraph.layers import DCT, InverseDCT, SpatioTemporalDenseBlock, SpatioTemporalDenseConv
+from posegraph.losses import multi_scale_loss
+from posegraph.models.base import ForecastModel
+from posegraph.recipe import Recipe
+from posegraph.registry import register
+from posegraph.skeleton import Skeleton
+from posegraph.transforms import accumulated_average, pad_last_pose
+
+__all__ = ["PGBIG", "PGBIGConfig"]
+
+
+@dataclass(frozen=True)
+class PGBIGConfig:
+    """Settings of `PGBIG`; the defaults are the authors'."""
+
+    num_stages: int = 4
+    """Networks in a row, each with parameters of its own."""
+    channels: int = 16
+    """Channels of each joint and coefficient inside a stage."""
+    encoder_blocks: int = 1
+    """Residual blocks of two graph convolutions in each encoder."""
+    decoder_blocks: int = 2
+    """Residual blocks of two graph convolutions in each decoder."""
+    dropout: float = 0.3
+    """Probability of zeroing an element after each layer."""
+
+    def __post_init__(self) -> None:
+        check_positive(
+            num_stages=self.num_stages,
+            channels=self.channels,
+            encoder_blocks=self.encoder_blocks,
+            decoder_blocks=self.decoder_blocks,
+        )
+        check_probability(dropout=self.dropout)
+
+
+@register(
+    "pgbig",
+    # The authors clip gradient norms at 10,000; the first hundred steps on CMU have norms of 200 to 800.
+    recipe=Recipe(learning_rate=5e-3, decay=0.1 ** (1 / 50), decay_every=1, batch_size=16, epochs=50),
+    summary="PGBIG (CVPR 2022): four stages on DCT coefficients; the earlier ones aim at smoothed motion.",
+)
+class PGBIG(ForecastModel):
+    r"""PGBIG, stages that forecast ever less smoothed motion.
+
+    From "Progressively Generating Better Initial Guesses Towards Next Stages for High-Quality Human Motion Prediction"
+    (Ma et al., CVPR 2022). The observed poses, padded with the last one, become DCT coefficients. Stages follow one
+    another, each reading what the one before forecasts: an encoder, a copy of its result behind itself, which doubles
+    the coefficients, and a decoder, of whose coefficients the first half is the stage's forecast. The graph
+    convolutions have learned adjacencies of joints and of coefficients. Positions are not normalised, and the input is
+    not added to the output.
+
+    The last stage is trained towards the true poses, the one before it towards their `accumulated_average`, and each
+    earlier stage towards a motion smoothed once more. The loss is the mean joint distance over all stages and frames.
+
+    The authors' class holds batch norms that it never uses, 295,680 parameters for 22 joints, and their published
+    count includes them; this one has none.
+
+    Args:
+        config: Settings; the authors' by default.
+        skeleton: Name of a built-in skeleton, or any `Skeleton`.
+        observed_frames: Number of observed poses.
+        future_frames: Number of poses to forecast.
+
+    Shape:
+        - Input: ``(batch, observed_frames, joints, 3)`` in mm
+        - Output: a tuple of one tensor ``(batch, observed_frames + future_frames, joints, 3)`` in mm a stage, the last
+          stage, which is the forecast, first
+
+    Raises:
+        ConfigError: A setting is not valid.
+        ShapeError: The input has another shape, or a training batch has a single sample.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.models import PGBIG, PGBIGConfig
+        >>> model = PGBIG(PGBIGConfig(num_stages=2, channels=4), future_frames=10).eval()
+        >>> len(model(torch.zeros(1, 10, 22, 3))), model.predict(torch.zeros(1, 10, 22, 3)).shape
+        (2, torch.Size([1, 10, 22, 3]))
+    """
+
+    default_config: ClassVar[PGBIGConfig] = PGBIGConfig()
+    config: PGBIGConfig
+
+    def __init__(
+        self,
+        config: PGBIGConfig | None = None,
+        *,
+        skeleton: str | Skeleton = "h36m",
+        observed_frames: int = 10,
+        future_frames: int = 25,
+    ) -> None:
+        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+        self.dct = DCT(self.total_frames)
+        self.inverse_dct = InverseDCT(self.total_frames)
+        self.stages = nn.ModuleList(
+            _Stage(self.config, self.num_joints, self.total_frames) for _ in range(self.config.num_stages)
+        )
+
+    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Forecast; shapes as in the class."""
+        self.check_observed(observed)
+        padded = pad_last_pose(observed, self.future_frames)
+        stages = self.forward_coefficients(self.dct(padded.permute(0, 3, 2, 1)))
+        return tuple(self.inverse_dct(stage).permute(0, 3, 2, 1) for stage in reversed(stages))
+
+    def forward_coefficients(self, coefficients: torch.Tensor) -> list[torch.Tensor]:
+        """The network itself, from DCT coefficients ``(batch, 3, joints, frames)`` to those of every stage in order."""
+        outputs: list[torch.Tensor] = []
+        for stage in self.stages:
+            coefficients = stage(coefficients)
+            outputs.append(coefficients)
+        return outputs
+
+    def targets(self, window: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What each output of `forward` is trained towards: the true poses, then ever smoother ones.
+
+        Args:
+            window: Observed and future poses ``(batch, observed_frames + future_frames, joints, 3)``.
+
+        Returns:
+            One tensor an output, of the output's shape.
+        """
+        targets = [window]
+        while len(targets) < self.config.num_stages:
+            targets.append(accumulated_average(targets[-1], self.observed_frames))
+        return tuple(targets)
+
+    def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
+        """The mean joint distance of all stages.
+
+        Args:
+            outputs: What `forward` returned.
+            window: Observed and future poses ``(batch, observed_frames + future_frames, joints, 3)``.
+
+        Returns:
+            Scalar.
+        """
+        return multi_scale_loss(outputs, self.targets(window)) / len(outputs)
+
+    @classmethod
+    def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Rename the authors' parameters, without those that their class does not use.
+
+        Raises:
+            CheckpointError: The keys are not theirs.
+        """
+        return {_convert_key(key): value for key, value in state.items() if not _UNUSED.fullmatch(key)}
+
+
+class _Stage(nn.Module):
+    """Encoder, copy, decoder."""
+
+    def __init__(self, config: PGBIGConfig, num_joints: int, num_frames: int) -> None:
+        super().__init__()
+        width, dropout = config.channels, config.dropout
+        self.encoder = _Coder((3, width, width), num_joints, num_frames, config.encoder_blocks, dropout)
+        self.decoder = _Coder((width, width, 3), num_joints, 2 * num_frames, config.decoder_blocks, dropout)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        encoded = self.encoder(x)
+        return self.decoder(torch.cat([encoded, encoded], dim=3))[..., : x.shape[3]]
+
+
+class _Coder(nn.Module):
+    """A graph convolution, residual blocks of two and a bare one; a linear map of the input's channels is added."""
+
+    def __init__(
+        self, channels: tuple[int, int, int], num_joints: int, num_frames: int, num_blocks: int, dropout: float
+    ) -> None:
+        super().__init__()
+        in_channels, width, out_channels = channels
+
+        def block(channels: int) -> SpatioTemporalDenseBlock:
+            return SpatioTemporalDenseBlock(channels, width, num_joints, num_frames, dropout=dropout)
+
+        self.start = block(in_channels)
+        self.blocks = nn.ModuleList(nn.Sequential(block(width), block(width)) for _ in range(num_blocks))
+        self.head = SpatioTemporalDenseConv(width, out_channels, num_joints, num_frames)
+        self.skip = nn.Conv2d(in_channels, out_channels, kernel_size=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.start(x)
+        for block in self.blocks:
+            y = block(y) + y
+        return self.head(y) + self.skip(x)
+
+
+_CODER = r"gcn_(encoder|decoder)(\d+)\."
+_UNUSED = re.compile(_CODER + r"bn2\.\w+")
+_PARAMETER = re.compile(_CODER + r"(gc1|bn1|gc7|reshape_conv|gcbs\.\d+\.(?:gc|bn)[12])\.(\w+)")
+_LEAVES = {"att": "adjacency", "weight_seq": "time", "weight_c": "weight"}
+
+
+def _convert_key(key: str) -> str:
+    """Our name of a parameter: gcn_encoder2.gcbs.0.gc1.att is stages.1.encoder.blocks.0.0.operator.adjacency."""
+    match = _PARAMETER.fullmatch(key)
+    if match is None:
+        raise CheckpointError(
+            f"parameter {key!r}: expected the authors' names, such as gcn_encoder1.gc1.att. Is this a PGBIG checkpoint?"
+        )
+    coder, stage, module, leaf = match.groups()
+    leaf = _LEAVES.get(leaf, leaf)
+    *block, part = module.split(".")
+    if part == "gc7":
+        layer = "head"
+    elif part == "reshape_conv":
+        layer = "skip"
+    else:
+        place = f"blocks.{block[1]}.{int(part[-1]) - 1}" if block else "start"
+        layer = f"{place}.{'operator' if part.startswith('gc') else 'norm.norm'}"
+    return f"stages.{int(stage) - 1}.{coder}.{layer}.{leaf}"

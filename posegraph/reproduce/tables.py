@@ -1,0 +1,360 @@
+"""Tables of papers as data: which rows are trained, what is measured, what it is compared with.
+
+The built-in ones, ``table-1`` to ``table-8``, are those of "MSR-GCN: Multi-Scale Residual Graph Convolution Networks
+for Human Motion Prediction" (Dang et al., ICCV 2021). A table of your own is a `Table` as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from posegraph import published
+from posegraph._checks import check_choice
+from posegraph.data import cmu, h36m
+from posegraph.errors import ConfigError, UnknownNameError
+from posegraph.recipe import Recipe
+
+__all__ = ["Detail", "Row", "Table", "get", "names"]
+
+Detail = Literal["actions", "mean"]
+"""What a table prints: each action at each frame and their mean, or a single mean over actions and frames."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table: a model that is trained and scored.
+
+    Args:
+        label: Name of the row.
+        model: Registry name of the model.
+        settings: Settings of the model that differ from its defaults.
+        system: Published system to compare with; by default the one named like the row, if there is one.
+        recipe: Training settings; by default the registry's, which are the authors'.
+        notes: What else differs between the model and the published system, in sentences.
+
+    Raises:
+        ConfigError: The label has neither letter nor digit.
+        UnknownNameError: No number of ``system`` is published.
+    """
+
+    label: str
+    model: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    system: str | None = None
+    recipe: Recipe | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.folder:
+            raise ConfigError(f"label: expected a name with letters or digits, got {self.label!r}.")
+        if self.system is not None and self.system not in published.systems():
+            raise UnknownNameError("published system", self.system, published.systems())
+
+    @property
+    def folder(self) -> str:
+        """The label as the name of a folder."""
+        return re.sub(r"[^a-z0-9]+", "-", self.label.lower()).strip("-")
+
+    @property
+    def compared_with(self) -> str | None:
+        """The published system, if there is one."""
+        return self.system or (self.label if self.label in published.systems() else None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What is trained, how it is measured, and what it is compared with.
+
+    Args:
+        name: Name of the table, also of the files of its report.
+        title: Heading.
+        dataset: Data set.
+        rows: Rows, in order.
+        actions: Actions that are printed and averaged over.
+        frames: Forecast frames, counted from 0.
+        detail: Print each action at each frame and their mean, or a single mean over actions and frames.
+        windows: Window rule of the test clips.
+        metric: Error at a frame or up to it.
+        observed_frames: Frames that the models see.
+        future_frames: Frames that they forecast.
+        sources: Where published numbers are taken from, the first that has one; see `posegraph.published.sources`.
+        notes: What differs between this table as it is made here and as it was published, in sentences.
+
+    Raises:
+        ConfigError: There are no rows, actions or frames, or two rows share a name, or frames are not in order.
+        UnknownNameError: No published number has such a source.
+
+    Examples:
+        >>> from posegraph.reproduce import Row, Table
+        >>> mine = Table(
+        ...     "mine",
+        ...     title="My model beside Traj-GCN",
+        ...     dataset="cmu",
+        ...     rows=(Row("Traj-GCN", "traj-gcn"), Row("mine", "msrgcn", {"channels": 64})),
+        ...     actions=("running", "walking"),
+        ...     frames=(1, 9, 24),
+        ...     sources=("MSR-GCN repository, datas_in_paper.md",),
+        ... )
+        >>> [row.compared_with for row in mine.rows]
+        ['Traj-GCN', None]
+    """
+
+    name: str
+    title: str
+    dataset: str
+    rows: tuple[Row, ...]
+    actions: tuple[str, ...]
+    frames: tuple[int, ...]
+    detail: Detail = "actions"
+    windows: str = "all"
+    metric: Literal["mpjpe_at", "mpjpe_up_to"] = "mpjpe_at"
+    observed_frames: int = 10
+    future_frames: int = 25
+    sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "actions", "frames"):
+            if not getattr(self, name):
+                raise ConfigError(f"table {self.name!r}: expected at least one of {name}, got none.")
+        folders = [row.folder for row in self.rows]
+        repeated = [row.label for row in self.rows if folders.count(row.folder) > 1]
+        if repeated:
+            raise ConfigError(f"table {self.name!r}: expected rows of different names, got {repeated}.")
+        frames = list(self.frames)
+        if frames != sorted(set(frames)) or not 0 <= frames[0] <= frames[-1] < self.future_frames:
+            raise ConfigError(
+                f"table {self.name!r}: expected forecast frames in 0..{self.future_frames - 1} in rising order, got "
+                f"{frames}."
+            )
+        check_choice("detail", self.detail, get_args(Detail))
+        for source in self.sources:
+            if source not in published.sources():
+                raise UnknownNameError("published source", source, published.sources())
+
+    def select(self, labels: Sequence[str]) -> tuple[Row, ...]:
+        """Rows by their labels, in the order of the table.
+
+        Raises:
+            UnknownNameError: There is no such row.
+        """
+        known = [row.label for row in self.rows]
+        for label in labels:
+            if label not in known:
+                raise UnknownNameError(f"row of {self.name}", label, known)
+        return tuple(row for row in self.rows if row.label in labels)
+
+
+def names() -> list[str]:
+    """Names of the built-in tables."""
+    return list(_TABLES)
+
+
+def get(name: str) -> Table:
+    """A built-in table.
+
+    Args:
+        name: One of `names`; a number alone stands for the paper's table of this number.
+
+    Raises:
+        UnknownNameError: There is no such table.
+
+    Examples:
+        >>> from posegraph.reproduce import tables
+        >>> tables.get("5").title
+        'MSR-GCN, Table 5: CMU Mocap, without the global residual'
+    """
+    full = f"table-{name}" if name.isdecimal() else name
+    if full not in _TABLES:
+        raise UnknownNameError("table", name, _TABLES)
+    return _TABLES[full]
+
+
+_SIX = (1, 3, 7, 9, 13, 24)
+_SHORT, _LONG = _SIX[:4], _SIX[4:]
+_ALL_NUMBERS = "MSR-GCN repository, datas_in_paper.md"
+
+_RETRAINED = "The published row is a re-training by the authors of MSR-GCN, whose code for it is not public."
+_NO_CODE = "The authors published no code of this variant."
+_RESIDUAL_SUP = Row(
+    "Residual sup.",
+    "residual-sup",
+    notes=(_RETRAINED, "Here the authors' network reads and forecasts positions, with the label of the action."),
+)
+_DMGNN = Row(
+    "DMGNN",
+    "dmgnn-released",
+    notes=(
+        _RETRAINED,
+        "Here the authors' network sees 10 positions in place of 50 rotations; the graphs for these joints are ours.",
+    ),
+)
+_TRAJ_GCN = Row(
+    "Traj-GCN",
+    "traj-gcn",
+    notes=(_RETRAINED, "Here it is the authors' network and recipe, with all 35 DCT coefficients."),
+)
+_MSR_GCN = Row(
+    "MSR-GCN",
+    "msrgcn-released",
+    notes=(
+        "The authors stopped training by hand; the runs that they report end mostly at epochs 19 to 142. The recipe "
+        "here has 100.",
+    ),
+)
+_SYSTEMS = (_RESIDUAL_SUP, _DMGNN, _TRAJ_GCN, _MSR_GCN)
+
+
+def _variant(label: str, note: str, model: str = "msrgcn-released", /, **settings: Any) -> Row:
+    return Row(label, model, settings, notes=(f"{_NO_CODE} {note}",))
+
+
+_ONE_SCALE = _variant("MSR-GCN-1L", "Here it is the released network with its finest scale only.", channels=(64,))
+_SELECTION = (
+    "The authors of MSR-GCN kept the epoch with the lowest test error; how they chose it for the other rows is not "
+    "published."
+)
+_BEST_OF_FIVE = (
+    "The published MSR-GCN on Human3.6M is the best of five runs: 57.93 mm over all actions and frames, where the five "
+    "have 58.37 on average."
+)
+
+
+def _table(
+    number: int,
+    dataset: str,
+    title: str,
+    rows: Sequence[Row],
+    *,
+    frames: tuple[int, ...],
+    actions: tuple[str, ...] | None = None,
+    detail: Detail = "actions",
+    notes: tuple[str, ...] = (),
+) -> Table:
+    return Table(
+        f"table-{number}",
+        title=f"MSR-GCN, Table {number}: {title}",
+        dataset=dataset,
+        rows=tuple(rows),
+        actions=actions or {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}[dataset],
+        frames=frames,
+        detail=detail,
+        sources=(f"MSR-GCN paper, Table {number}", _ALL_NUMBERS),
+        notes=(_SELECTION, *notes),
+    )
+
+
+_TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        _table(1, "h36m", "Human3.6M, short-term", _SYSTEMS, frames=_SHORT, notes=(_BEST_OF_FIVE,)),
+        _table(
+            2,
+            "h36m",
+            "Human3.6M, long-term",
+            _SYSTEMS,
+            actions=("walking", "eating", "smoking", "discussion", "directions"),
+            frames=_LONG,
+            notes=(_BEST_OF_FIVE, "The paper's average is over the five actions of this table."),
+        ),
+        _table(3, "cmu", "CMU Mocap, short-term", _SYSTEMS, frames=_SHORT),
+        _table(4, "cmu", "CMU Mocap, long-term", _SYSTEMS, frames=_LONG[1:]),
+        _table(
+            5,
+            "cmu",
+            "CMU Mocap, without the global residual",
+            [
+                _DMGNN,
+                _variant(
+                    "Traj-GCN w/o global residual",
+                    "Here the input is not added to the output.",
+                    "traj-gcn",
+                    global_residual=False,
+                ),
+                _TRAJ_GCN,
+                _variant(
+                    "MSR-GCN w/o global residual",
+                    "Here no input is added at any scale.",
+                    global_residual=False,
+                ),
+                _MSR_GCN,
+            ],
+            frames=_SIX,
+            detail="mean",
+        ),
+        _table(
+            6,
+            "cmu",
+            "CMU Mocap, without DCT or coarser scales",
+            [
+                _variant("Traj-GCN w/o DCT", "Here trajectories enter and leave as they are.", "traj-gcn", dct=False),
+                _TRAJ_GCN,
+                _ONE_SCALE,
+                _MSR_GCN,
+            ],
+            frames=_SIX,
+            detail="mean",
+        ),
+        _table(
+            7,
+            "cmu",
+            "CMU Mocap, parts of the network",
+            [
+                _MSR_GCN,
+                _variant(
+                    "MSR-GCN w/o inter-loss",
+                    "Here the loss is that of the finest scale, and the coarser scales have no heads.",
+                    intermediate_supervision=False,
+                ),
+                _variant(
+                    "MSR-GCN-3L",
+                    "Here it is the released network without its coarsest scale.",
+                    channels=(64, 128, 256),
+                ),
+                _variant(
+                    "MSR-GCN-2L",
+                    "Here it is the released network without its two coarsest scales.",
+                    channels=(64, 128),
+                ),
+                _ONE_SCALE,
+                _variant(
+                    "MSR-FCL",
+                    "The paper does not say what its fully connected layers connect; here each coordinate of a joint "
+                    "is by itself, as if every adjacency were the identity.",
+                    operator="per-node",
+                ),
+            ],
+            actions=("running", "soccer", "walking", "jumping"),
+            frames=(1, 3, 7, 9, 24),
+        ),
+        _table(
+            8,
+            "cmu",
+            "CMU Mocap, groups of joints",
+            [
+                _MSR_GCN,
+                *(
+                    _variant(
+                        f"MSR-GCN 25-12-7-4 random {seed}",
+                        f"Its random groups are not published either; here they are drawn with seed {seed}.",
+                        grouping=f"random-{seed}",
+                    )
+                    for seed in (1, 2, 3)
+                ),
+                Row(
+                    "MSR-GCN 25-10-5-3",
+                    "msrgcn-released",
+                    {"grouping": "25-10-5-3"},
+                    notes=(
+                        "Here the groups are those that the authors' configuration lists but their code does not use.",
+                    ),
+                ),
+            ],
+            frames=_SIX,
+            detail="mean",
+        ),
+    )
+}
