@@ -138,7 +138,7 @@ def from_authors(
     path: str | Path,
     *,
     skeleton: str | Skeleton,
-    normalization: tuple[float, float] | None = None,
+    normalization: tuple[Any, Any] | None = None,
     **build_settings: Any,
 ) -> ForecastModel:
     """Build a model with weights that its authors published.
@@ -146,11 +146,13 @@ def from_authors(
     Their files are pickles; they are read with ``weights_only=True``, which runs no code from them.
 
     Args:
-        name: Registry name: ``"msrgcn-released"``, ``"msrgcn-released-short"`` or ``"traj-gcn"``.
+        name: Registry name: ``"msrgcn-released"``, ``"msrgcn-released-short"``, ``"traj-gcn"``, ``"dmgnn-released"``,
+            ``"pgbig"`` or ``"simlpe"``.
         path: The authors' ``.pth`` file.
         skeleton: Skeleton that the weights were trained for.
-        normalization: Smallest and largest value that the weights were trained with. MSR-GCN needs them and its
-            files do not hold them: compute them from the training set with ``fit_statistics``.
+        normalization: What the authors' files do not hold: for MSR-GCN the smallest and largest value that the weights
+            were trained with, for DMGNN mean and standard deviation ``(joints, 3)``. Compute them from the training
+            set with ``fit_statistics``.
         build_settings: More arguments of `posegraph.registry.build`, such as ``future_frames`` or
             ``num_coefficients``. For published MSR-GCN weights pass ``e3_input="d3"``.
 
@@ -169,12 +171,13 @@ def from_authors(
     normalizer = getattr(model, "normalizer", None)
     if (normalizer is not None) != (normalization is not None):
         raise ConfigError(
-            f"normalization: model {name!r} {'needs' if normalizer is not None else 'does not use'} the (min, max) of "
-            f"its training data, got {normalization}. "
-            + ("Compute them with fit_statistics." if normalizer is not None else "Leave it out.")
+            f"normalization: model {name!r} needs the {normalizer.values} of its training data, got none. "
+            "Compute them with fit_statistics."
+            if normalizer is not None
+            else f"normalization: model {name!r} does not use any, got {normalization}. Leave it out."
         )
     if normalizer is not None and normalization is not None:
-        normalizer.set_range(*normalization)
+        normalizer.set_values(*normalization)
         state |= {f"normalizer.{key}": value for key, value in normalizer.state_dict().items()}
     wrong = sorted(
         [f"{key} is missing" for key in expected.keys() - state.keys()]

@@ -34,6 +34,11 @@ class JointResult:
     actions: Mapping[str, torch.Tensor] = field(repr=False)
 
     @property
+    def missing(self) -> tuple[str, ...]:
+        """Actions of the protocol for which the data set had not the clips; the mean leaves them out."""
+        return tuple(action for action in self.protocol.actions if action not in self.actions)
+
+    @property
     def errors(self) -> torch.Tensor:
         """Unweighted mean over actions, ``(frames of the protocol, joints)``.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -114,11 +115,13 @@ class MinMaxNormalizer(nn.Module):
         >>> import torch
         >>> from posegraph.transforms import MinMaxNormalizer
         >>> scale = MinMaxNormalizer()
-        >>> scale.set_range(-500.0, 1500.0)
+        >>> scale.set_values(-500.0, 1500.0)
         >>> scale.encode(torch.tensor([500.0])), scale.decode(torch.tensor([1.0]))
         (tensor([0.]), tensor([1500.]))
     """
 
+    values: ClassVar[str] = "(min, max)"
+    """What `set_values` takes, for messages."""
     minimum: torch.Tensor
     maximum: torch.Tensor
 
@@ -127,7 +130,7 @@ class MinMaxNormalizer(nn.Module):
         self.register_buffer("minimum", torch.tensor(-1.0))
         self.register_buffer("maximum", torch.tensor(1.0))
 
-    def set_range(self, minimum: float, maximum: float) -> None:
+    def set_values(self, minimum: float, maximum: float) -> None:
         """Set the extremes.
 
         Raises:
@@ -146,7 +149,7 @@ class MinMaxNormalizer(nn.Module):
         """
         extremes = [torch.stack(tensor.aminmax()) for tensor in values]
         low, high = torch.stack(extremes).aminmax() if extremes else (torch.inf, -torch.inf)
-        self.set_range(float(low), float(high))  # which refuses NaN too
+        self.set_values(float(low), float(high))  # which refuses NaN too
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
         """Map [minimum, maximum] to [-1, 1]."""
@@ -178,6 +181,8 @@ class ZScoreNormalizer(nn.Module):
         ([[2.0, 5.0, 2.0]], [[2.0, 1.0, 1.0]])
     """
 
+    values: ClassVar[str] = "(mean, standard deviation)"
+    """What `set_values` takes, for messages."""
     mean: torch.Tensor
     std: torch.Tensor
 
@@ -186,7 +191,7 @@ class ZScoreNormalizer(nn.Module):
         self.register_buffer("mean", torch.zeros(num_joints, 3))
         self.register_buffer("std", torch.ones(num_joints, 3))
 
-    def set_statistics(self, mean: torch.Tensor, std: torch.Tensor) -> None:
+    def set_values(self, mean: torch.Tensor, std: torch.Tensor) -> None:
         """Set mean and standard deviation, ``(num_joints, 3)`` each.
 
         A standard deviation below 1e-4 stands for a coordinate that does not move and becomes 1, as the code of
@@ -222,7 +227,7 @@ class ZScoreNormalizer(nn.Module):
             count = total
         if not count:
             raise ConfigError("normalization: expected training windows to take mean and deviation from, got none.")
-        self.set_statistics(mean, (squares / count).sqrt())
+        self.set_values(mean, (squares / count).sqrt())
 
     def encode(self, poses: torch.Tensor) -> torch.Tensor:
         """Normalise."""

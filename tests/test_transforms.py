@@ -65,7 +65,7 @@ def test_a_new_normaliser_changes_nothing():
 
 def test_the_range_is_stored_with_the_weights():
     scale, other = MinMaxNormalizer(), MinMaxNormalizer()
-    scale.set_range(-2.0, 6.0)
+    scale.set_values(-2.0, 6.0)
     other.load_state_dict(scale.state_dict())
     assert (float(other.minimum), float(other.maximum)) == (-2.0, 6.0)
 
@@ -73,7 +73,7 @@ def test_the_range_is_stored_with_the_weights():
 @pytest.mark.parametrize("extremes", [(1.0, 1.0), (2.0, 1.0), (float("nan"), 1.0)])
 def test_the_range_is_not_empty(extremes):
     with pytest.raises(ConfigError, match=r"normalization: expected \(min, max\) with min < max, got \("):
-        MinMaxNormalizer().set_range(*extremes)
+        MinMaxNormalizer().set_values(*extremes)
 
 
 def test_fitting_needs_different_values():
@@ -121,16 +121,16 @@ def test_z_scores_match_numpy_over_all_frames():
 
 def test_coordinates_that_do_not_move_are_not_divided_by_their_deviation():
     scale = ZScoreNormalizer(1)
-    scale.set_statistics(torch.zeros(1, 3), torch.tensor([[0.0, 0.9e-4, 1.1e-4]]))
+    scale.set_values(torch.zeros(1, 3), torch.tensor([[0.0, 0.9e-4, 1.1e-4]]))
     assert scale.std.tolist() == [[1.0, 1.0, pytest.approx(1.1e-4)]]
 
 
 def test_z_scores_refuse_what_is_no_statistic():
     scale = ZScoreNormalizer(2)
     with pytest.raises(ShapeError, match=r"std: expected \(2 joints, 3\), got \(3,\)"):
-        scale.set_statistics(torch.zeros(2, 3), torch.ones(3))
+        scale.set_values(torch.zeros(2, 3), torch.ones(3))
     for bad in (torch.full((2, 3), -1.0), torch.full((2, 3), torch.nan)):
         with pytest.raises(ConfigError, match="expected a finite mean and standard deviation for each coordinate"):
-            scale.set_statistics(torch.zeros(2, 3), bad)
+            scale.set_values(torch.zeros(2, 3), bad)
     with pytest.raises(ConfigError, match="expected training windows to take mean and deviation from, got none"):
         scale.fit([])

@@ -138,6 +138,7 @@ def _joints(options: PlotOptions) -> None:
     motion = _data(options)
     found: list[tuple[str, torch.Tensor]] = []
     protocols: list[evaluation.Protocol] = []
+    missing: tuple[str, ...] = ()
     for model in options.models:
         loaded = _open(options, motion, model)
         protocol = _protocol(options, motion, loaded, metric=options.metric or "mpjpe_at")
@@ -148,16 +149,20 @@ def _joints(options: PlotOptions) -> None:
             result = evaluate_joints(loaded, motion, protocol, batch_size=options.batch_size, progress=progress)
         found.append((_name(loaded), result.errors))
         protocols.append(result.protocol)
+        missing = result.missing
     futures = sorted({protocol.future_frames for protocol in protocols})
     if len(futures) > 1:
         raise ConfigError(f"models: expected one number of forecast frames, got {futures}. Draw them apart.")
+    # Models may see different numbers of frames, which is part of a protocol.
+    notes = list(dict.fromkeys(protocol.describe() for protocol in protocols))
+    if missing:
+        notes.append(f"clips missing, left out of the mean: {', '.join(missing)}")
     viz.joint_error_map(
         _named(options, found),
         options.out,
         skeleton=motion.skeleton,
         frames=protocols[0].frames,
-        # Models may see different numbers of frames, which is part of a protocol.
-        protocol="; ".join(dict.fromkeys(protocol.describe() for protocol in protocols)),
+        protocol="; ".join(notes),
         poses=torch.cat([clip.poses for clip in motion.select(options.split)]),
         worst=3 if options.worst is None else options.worst,
         label_fps=motion.label_fps,

@@ -25,7 +25,7 @@ class SkipMLP(nn.Module):
     r"""Two linear layers, the second of which sees the input as well.
 
     $y = \sigma(\operatorname{BN}(W_2 [h, x] + b_2))$ with $h = \operatorname{drop}(\sigma(W_1 x + b_1))$, and the leaky
-    ReLU of slope 0.01 as $\sigma$. The statistics of the batch norm run over all axes but the last. It is the perceptron
+    ReLU of slope 0.01 as $\sigma$. The statistics of the batch norm run over all axes but the last. The perceptron
     of DMGNN's cross-scale fusion (Li et al., CVPR 2020); as there, weights start Xavier normal and biases at 0.1.
 
     Args:

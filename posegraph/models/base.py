@@ -116,13 +116,14 @@ class ForecastModel(nn.Module):
                 module.training = True
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Reconstruct the observed poses and forecast the future ones, at every scale.
+        """Reconstruct the observed poses and forecast the future ones, at every scale or stage.
 
         Args:
             observed: Poses ``(batch, observed_frames, joints, 3)`` in mm.
 
         Returns:
-            One tensor ``(batch, observed_frames + future_frames, joints of the scale, 3)`` a scale, finest first.
+            One tensor ``(batch, observed_frames + future_frames, joints of the scale, 3)`` a scale, finest first. A
+            model of several stages at one scale returns one a stage, the last, which is the forecast, first.
 
         Raises:
             ShapeError: ``observed`` has another shape.

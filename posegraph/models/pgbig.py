@@ -50,7 +50,7 @@ class PGBIGConfig:
 
 @register(
     "pgbig",
-    # The authors clip gradient norms at 10,000; the first hundred steps on CMU have norms of 200 to 800.
+    # The authors clip gradient norms at 10,000; the first 150 steps on CMU have norms of 100 to 820.
     recipe=Recipe(learning_rate=5e-3, decay=0.1 ** (1 / 50), decay_every=1, batch_size=16, epochs=50),
     summary="PGBIG (CVPR 2022): four stages on DCT coefficients; the earlier ones aim at smoothed motion.",
 )

@@ -19,7 +19,7 @@ To know before comparing:
 * The average in Table 2 of the MSR-GCN paper is over the five actions printed there, not over all fifteen.
 * The averages in Table 3 of the PGBIG paper leave out running. At frame 24 it prints 80.1, its own file gives 80.3.
 * Tables 1 to 4 of the MSR-GCN paper differ from ``datas_in_paper.md`` in five values, by rounding: some were rounded
-  to one decimal before.
+  to one decimal before. Tables 5 and 6 print 39.75 for Traj-GCN where that file has 39.76.
 * The CMU results in the ``README.md`` of MSR-GCN are of another run than the paper's: 37.23 in place of 37.28.
 * Table 3 of the MSR-GCN supplement prints the header "40" for 400 ms, and for CMU 3.98 where its own averages differ
   by 2.98.

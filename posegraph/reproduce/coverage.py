@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -59,13 +59,13 @@ def cover(table: Table, dataset: MotionDataset) -> Coverage:
         if action not in dataset.actions:
             left_out[action] = "not among the actions that were chosen"
         elif not own:
-            left_out[action] = "no test clip" + (f", {_listed(lacking)} is missing" if lacking else "")
+            left_out[action] = "no test clip"
         elif not _has_windows(table, dataset, action):
-            left_out[action] = f"the window rule {table.windows!r} needs {_listed(lacking)} as well"
+            left_out[action] = f"the window rule {table.windows!r} needs {', '.join(lacking)} as well"
         else:
             clips[action] = own
             if lacking:
-                partial[action] = f"{_listed(lacking)} is missing"
+                partial[action] = f"{', '.join(lacking)} is missing"
     if not clips:
         reasons = "; ".join(f"{action}: {reason}" for action, reason in left_out.items())
         raise DataError(
@@ -91,7 +91,3 @@ def _is_test_file(dataset: str, path: str) -> bool:
 def _action_of(path: str) -> str:
     """The action of a benchmark's file: walking of S5/walking_1.txt."""
     return PurePosixPath(path).stem.rpartition("_")[0]
-
-
-def _listed(paths: Sequence[str]) -> str:
-    return ", ".join(paths)

@@ -63,8 +63,9 @@ class Reproduction:
     def _of_smoke(self) -> Iterator[str]:
         if self.setup.steps is not None:
             yield (
-                f"This is a smoke run: {self.setup.steps} training steps a row, and the window rule "
-                f"{self.setup.table.windows!r}. It shows that everything works; its numbers mean nothing."
+                f"This is a smoke run: {self.setup.steps} training steps a row, on the data set "
+                f"{self.setup.dataset.name!r}, with the window rule {self.setup.table.windows!r}. It shows that "
+                "everything works; its numbers mean nothing."
             )
 
     def _of_data(self) -> Iterator[str]:
@@ -81,7 +82,9 @@ class Reproduction:
         without = [action for action in dataset.actions if action not in trained]
         if without:
             yield f"No training clip of {', '.join(without)}."
-        yield from (f"{action} is left out: {reason}." for action, reason in coverage.left_out.items())
+        for reason in dict.fromkeys(coverage.left_out.values()):
+            actions = [action for action, own in coverage.left_out.items() if own == reason]
+            yield f"Left out, {reason}: {', '.join(actions)}."
         yield from (
             f"{action} compares with nothing published: {reason}." for action, reason in coverage.partial.items()
         )
@@ -94,10 +97,10 @@ class Reproduction:
     def _of_training(self) -> Iterator[str]:
         if self.setup.steps is None:
             for row in self.rows:
-                epochs = [outcome.epochs for outcome in self.of(row) if outcome.epochs is not None]
+                done = [outcome.epochs for outcome in self.of(row) if outcome.epochs is not None]
                 planned = self.setup.recipe(row).epochs
-                if epochs and min(epochs) < planned:
-                    yield f"{row.label}: {in_range(epochs)} epochs of the recipe's {planned}, for want of time."
+                if done and min(done) < planned:
+                    yield f"{row.label}: {in_range(done)} complete epochs of the recipe's {planned}, for want of time."
         for outcome in self.outcomes:
             if outcome.differences:
                 yield f"{outcome.row.label}: the checkpoint {outcome.origin} has {', '.join(outcome.differences)}."

@@ -53,9 +53,9 @@ class Setup:
         return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
 
     def recipe(self, row: Row) -> Recipe:
-        """How a row is trained."""
-        recipe = row.recipe or registry.info(row.model).recipe
-        return recipe if self.steps is None else dataclasses.replace(recipe, epochs=1, steps_per_epoch=self.steps)
+        """How a row is trained; raises `ConfigError` if that cannot work."""
+        smoke = {} if self.steps is None else {"epochs": 1, "steps_per_epoch": self.steps}
+        return dataclasses.replace(registry.info(row.model).recipe, **(dict(row.recipe) | smoke))
 
 
 @dataclass(frozen=True)

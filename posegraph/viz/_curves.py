@@ -15,7 +15,7 @@ from posegraph.viz._style import CURVES, MARGIN
 
 Panels = Mapping[str, Mapping[str, Sequence[float]]]
 
-_MARKERS = "os^DvPX"  # one a colour, so that curves can be told apart without colours too
+_MARKERS = "os^Dv<>"  # one a colour, so that curves can be told apart without colours too
 _LINES = ("-", "--", ":", "-.")
 
 
@@ -95,7 +95,8 @@ def error_panels(
         The path.
 
     Raises:
-        ConfigError: There are no results, or their protocols differ in more than the number of observed frames.
+        ConfigError: There are no results, or their protocols differ in more than the number of observed frames, or
+            frames do not rise.
         UnknownNameError: The results do not have one of the actions.
         MissingDependencyError: The extra ``viz`` is not installed.
 
@@ -128,8 +129,11 @@ def error_panels(
         for action in chosen
     }
     protocol = first.protocol
+    _labels.check_rising(protocol.frames)
+    notes = [protocol.describe(), *_observed(results)]
+    if first.missing:
+        notes.append(f"clips missing, left out of the mean: {', '.join(first.missing)}")
     with _style.default_style():
-        notes = [protocol.describe(), *_observed(results)]
         figure = _figure(panels, list(protocol.frames), notes, protocol.label_fps, title, protocol.unit)
         return _style.save_png(figure, path)
 
@@ -172,7 +176,7 @@ def _figure(
     left, gap, below = 62, 14, 46 if label_fps is not None else 32
     across = (width - left - MARGIN - gap * (columns - 1)) / columns
     along = 250 if single else min(170, across)
-    row = along + below + (8 if single else 26)
+    row = along + below + (26 if any(panels) else 8)  # with or without names
     height = round(header.height + legend.height + rows * row + 30)
     figure = _style.new_figure(width, height)
     header.draw(figure)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from posegraph._checks import check_positive
+from posegraph._checks import check_choice
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.kinematics import forward_kinematics
 from posegraph.skeleton import Skeleton
@@ -54,9 +54,9 @@ def joint_error_map(
         skeleton: What the joints are.
         frames: Forecast frames that the errors belong to, counted from 0, in rising order.
         protocol: What the errors hold for, drawn with them; ``Protocol.describe()`` gives it.
-        poses: Poses ``(frames, joints, 3)`` of all joints; the errors are drawn on the one whose joints are
-            farthest apart. By default the rest pose.
-        worst: Number of joints to list.
+        poses: Poses ``(frames, joints, 3)`` of all joints. The errors are drawn on that of them, or on the rest pose,
+            whose joints are farthest apart. Needed where joints of the rest pose hide one another, as those of h36m.
+        worst: Number of joints to list, from 1 to 10.
         label_fps: Frame rate behind millisecond labels; without it only frames are counted.
         title: Line above the picture.
         unit: Unit of the errors.
@@ -67,7 +67,7 @@ def joint_error_map(
         The path.
 
     Raises:
-        ConfigError: A setting cannot work, or there are no errors, or the skeleton has no rest pose that can be drawn.
+        ConfigError: A setting cannot work, or there are no errors, or poses to draw on are needed.
         ShapeError: Errors or poses do not fit the frames or the skeleton.
         DataError: An error is negative or not finite, or a position is not finite.
         MissingDependencyError: The extra ``viz`` is not installed.
@@ -91,7 +91,7 @@ def joint_error_map(
     path = _style.check_path(path, ".png")
     _labels.check_label_fps(label_fps)
     _labels.check_rising(frames)
-    check_positive(worst=worst)
+    check_choice("worst", worst, range(1, 11))
     if not errors:
         raise ConfigError("errors: expected those of at least one model, got none.")
     drawn = _poses.drawable(skeleton)
@@ -184,28 +184,26 @@ def _pose(
     elevation: float,
 ) -> np.ndarray:
     """The pose ``(joints, 3)`` to draw on; ``drawn`` is the skeleton of its positions."""
-    if poses is None:
-        return _rest_pose(drawn, sites)
-    candidates = _poses.positions("poses", poses, skeleton)
+    candidates = _rest_pose(drawn, sites)
+    if poses is not None:
+        candidates = np.concatenate([candidates, _poses.positions("poses", poses, skeleton)])
+    elif len(candidates) == 0:
+        raise ConfigError(
+            f"poses: expected some to draw on, got none. Skeleton {drawn.name!r} has no rest pose, or one in which joints "
+            "hide one another: give the poses of a clip."
+        )
     seen = Scene(drawn, (candidates,), azimuth, elevation).project(candidates[:, sites])[..., :2]
     return candidates[max(range(len(seen)), key=lambda frame: _spread(seen[frame]))]
 
 
 def _rest_pose(drawn: Skeleton, sites: Sequence[int]) -> np.ndarray:
-    """Positions ``(joints, 3)`` without any rotation."""
-    remedy = "Give poses=... to draw on, such as those of a clip."
+    """The pose without any rotation, ``(1, joints, 3)``; ``(0, joints, 3)`` if joints of it are in one place."""
     if drawn.offsets is None:
-        raise ConfigError(f"poses: expected some, because skeleton {drawn.name!r} has no rest pose. {remedy}")
-    rest = forward_kinematics(torch.zeros(drawn.num_joints, 3, dtype=torch.float64), drawn).numpy()
-    places = rest[sites]
+        return np.empty((0, drawn.num_joints, 3))
+    rest = forward_kinematics(torch.zeros(1, drawn.num_joints, 3, dtype=torch.float64), drawn).numpy()
+    places = rest[0, sites]
     distances = np.linalg.norm(places[:, None] - places[None], axis=-1) + np.diag(np.full(len(sites), np.inf))
-    if len(sites) > 1 and distances.min() < 1e-3 * np.ptp(rest, axis=0).max():
-        one, other = (drawn.joint_names[sites[i]] for i in np.unravel_index(distances.argmin(), distances.shape))
-        raise ConfigError(
-            f"poses: expected some, because {one} and {other} are in one place in the rest pose of skeleton "
-            f"{drawn.name!r}. {remedy}"
-        )
-    return rest
+    return rest if distances.min() > 1e-4 * np.ptp(rest) else rest[:0]
 
 
 def _spread(seen: np.ndarray) -> float:
@@ -253,10 +251,10 @@ def _draw_body(
     places = axes.transData.transform(seen[:worst])
     total = figure.get_size_inches() * _style.DPI
     for at_left in (True, False):
-        ranks = [i for i, (x, _) in enumerate(places) if (x < box[0] + box[2] / 2) == at_left]
+        ranks = [i for i, joint in enumerate(panel.joints[:worst]) if _is_left(scene, pose, joint) == at_left]
         ranks.sort(key=lambda i: -places[i][1])
         edge = box[0] - _EDGE / 2 if at_left else box[0] + box[2] + _EDGE / 2
-        heights = _apart([places[i][1] for i in ranks], 15)
+        heights = _apart([places[i][1] for i in ranks], 15, lowest=box[1] + 4)
         for i, y in zip(ranks, heights, strict=True):
             near = edge + (7 if at_left else -7)
             ends = np.array([(near, y), places[i]]) / total
@@ -264,12 +262,23 @@ def _draw_body(
             _style.draw_text(figure, edge, y, str(i + 1), size=13, align="center", weight="bold")
 
 
-def _apart(heights: Sequence[float], least: float) -> list[float]:
-    """Falling heights, moved as little as a pass down and a shift back allow until they are far enough apart."""
+def _is_left(scene: Scene, pose: np.ndarray, joint: int) -> bool:
+    """Whether a joint is left of its mirror image in the picture, or of the middle if it has none."""
+    mirror = scene.skeleton.mirror[joint]
+    left, right, *_ = scene.area
+    seen = scene.project(pose)[:, 0]
+    return bool(seen[joint] < (seen[mirror] if mirror != joint else (left + right) / 2))
+
+
+def _apart(heights: Sequence[float], least: float, lowest: float) -> list[float]:
+    """Falling heights moved apart, about as much up as down, but none below ``lowest``."""
     moved: list[float] = []
     for height in heights:
         moved.append(min(height, moved[-1] - least) if moved else height)
-    shift = sum(before - after for before, after in zip(heights, moved, strict=True)) / max(len(moved), 1)
+    if not moved:
+        return []
+    shift = sum(before - after for before, after in zip(heights, moved, strict=True)) / len(moved)
+    shift = max(shift, lowest - moved[-1])
     return [height + shift for height in moved]
 
 

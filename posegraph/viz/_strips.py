@@ -188,17 +188,18 @@ def _compare(
     header = _style.Header(title, [note], _style.WIDTH)
     legend = _style.side_legend(_style.WIDTH, with_truth=True)
     column = (_style.WIDTH - 2 * MARGIN - _NAMES) / max(len(shown), 4)
+    size = min(13, column / 7)  # of text that has to fit into a column
     body = min(_TALLEST, column * scene.height / scene.width)
     row = body + 26
-    labels = 44
-    height = round(header.height + labels + (1 + len(futures)) * row + legend.height + 12)
+    height = round(header.height + 44 + (1 + len(futures)) * row + legend.height + 12)
     figure = _style.new_figure(_style.WIDTH, height)
     header.draw(figure)
+    first = height - header.height - 44 - body  # bottom of the first row
     errors = {name: _poses.errors(future, true) for name, future in futures.items()}
     for i, frame in enumerate(shown):
-        left, bottom = MARGIN + _NAMES + i * column, height - header.height - labels - body
+        left, bottom = MARGIN + _NAMES + i * column, first
         centre = left + column / 2
-        _style.draw_text(figure, centre, bottom + body + 22, _two_lines(frame, label_fps), size=13, align="center")
+        _style.draw_text(figure, centre, first + body + 22, _two_lines(frame, label_fps), size=size, align="center")
         _draw(figure, (left, bottom, column, body), scene, true[frame], dict.fromkeys(SIDES, TRUTH))
         lowest = min(round(own[frame], 1) for own in errors.values())
         for name, future in futures.items():
@@ -206,12 +207,11 @@ def _compare(
             _draw(figure, (left, bottom, column, body), scene, future[frame], SIDES, true[frame])
             error = round(errors[name][frame], 1)
             weight = "bold" if error == lowest and len(futures) > 1 else "normal"
-            _style.draw_text(figure, centre, bottom - 12, f"{error} {unit}", size=13, align="center", weight=weight)
+            _style.draw_text(figure, centre, bottom - 12, f"{error} {unit}", size=size, align="center", weight=weight)
     for i, name in enumerate(("truth", *futures)):
-        middle = height - header.height - labels - body / 2 - i * row
         lines = _style.wrap(name, _NAMES - 8, 14, weight="bold")
         for k, line in enumerate(lines):
-            y = middle + 9 * (len(lines) - 1) - 18 * k
+            y = first + body / 2 - i * row + 9 * (len(lines) - 1) - 18 * k
             _style.draw_text(figure, MARGIN, y, line, size=14, weight="bold")
     legend.draw(figure, legend.height + 4)
     return figure

@@ -19,6 +19,13 @@ NARROW: dict[str, dict[str, Any]] = {
         "finest_end_blocks": 1,
         "num_coefficients": 11,
     },
+    **{
+        name: {"channels": (4, 6), "embedding_channels": 8, "decoder_channels": 8, "fusion_levels": 1}
+        for name in ("dmgnn", "dmgnn-released")
+    },
+    "pgbig": {"channels": 4, "num_stages": 2},
+    **{name: {"channels": 16} for name in ("residual-sup", "residual-sup-untied")},
+    "simlpe": {"num_blocks": 2},
     "traj-gcn": {"channels": 8, "num_blocks": 1},
 }
 

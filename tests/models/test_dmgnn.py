@@ -284,7 +284,7 @@ def test_noise_in_evaluation_is_the_same_for_every_sample_and_call():
 def test_loss_is_the_absolute_error_of_normalised_future_poses():
     model = build(future_frames=12, late_weight=2.0)
     window = windows(model)
-    model.normalizer.set_statistics(torch.randn(22, 3), torch.rand(22, 3) + 0.5)
+    model.normalizer.set_values(torch.randn(22, 3), torch.rand(22, 3) + 0.5)
     output = windows(model, batch=3) * 3
     total = 0.0
     for frame in range(12):

@@ -160,7 +160,7 @@ def test_the_padded_poses_are_added_at_every_scale():
 
 def test_without_global_residual_silent_heads_give_the_middle_of_the_range():
     model = narrow(global_residual=False).eval()
-    model.normalizer.set_range(-100.0, 300.0)
+    model.normalizer.set_values(-100.0, 300.0)
     silence_heads(model)
     for output in model(poses(2, 10, 22)):
         assert torch.equal(output, torch.full_like(output, 100.0))

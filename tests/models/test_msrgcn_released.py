@@ -9,6 +9,7 @@ import torch
 from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.losses import joint_distance_loss
+from posegraph.losses import joint_distance_loss
 from posegraph.models import MSRGCNReleased
 from tests.authors import FIXTURES, fixture_input, fixture_json, fixture_state, relative_error
 from tests.models import reference
@@ -67,7 +68,7 @@ def test_evaluation_matches_the_reference(e3_input):
 def test_every_gradient_matches_the_reference(e3_input):
     """At a batch of 16, where training is well conditioned."""
     model = authors_model(e3_input=e3_input, dropout=0.0).train().double()
-    model.normalizer.set_range(-5500, 6000)
+    model.normalizer.set_values(-5500, 6000)
     losses = training_losses(model, batch=16)
 
     state = reference.trainable(fixture_state(fixture_json("msrgcn_released_cmu")["parameters"]))
@@ -99,7 +100,7 @@ def test_training_is_near_the_authors():
     """
     model = authors_model(dropout=0.0).train().double()
     expected = fixture_json("msrgcn_released_cmu")["train"]
-    model.normalizer.set_range(expected["minimum"], expected["maximum"])
+    model.normalizer.set_values(expected["minimum"], expected["maximum"])
     losses = training_losses(model)
     assert [loss.item() for loss in losses] == pytest.approx(expected["losses"], rel=0.04)
     assert sum(losses).item() == pytest.approx(expected["total"], rel=0.02)
@@ -164,6 +165,46 @@ def test_fixed_resampling_has_no_learned_step_between_scales():
     model = registry.build("msrgcn-released", skeleton="cmu", channels=(8, 8), resample="grouping")
     assert not any("resample" in name for name, _ in model.down.named_parameters())
     assert not any("resample" in name for name, _ in model.up.named_parameters())
+
+
+@pytest.mark.parametrize("name", ["msrgcn", "msrgcn-released"])
+def test_without_intermediate_supervision_only_the_finest_head_is_left(name):
+    """The rest of the network is the same: with the same weights it forecasts the same."""
+    narrow = {"channels": (8, 8, 8, 8) if name == "msrgcn-released" else 8, "num_blocks": 1}
+    whole = registry.build(name, **narrow).eval()
+    finest = registry.build(name, **narrow, intermediate_supervision=False).eval()
+    missing, unexpected = finest.load_state_dict(whole.state_dict(), strict=False)
+    assert missing == []
+    assert {key.split(".")[0] for key in unexpected} == {"end"}
+    assert {key.split(".")[1] for key in unexpected} == {"1", "2", "3"}
+    window = 200 * torch.randn(2, 35, 22, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        outputs, (alone,) = whole(window[:, :10]), finest(window[:, :10])
+    assert torch.equal(alone, outputs[0])
+    assert finest.loss((alone,), window) == joint_distance_loss(outputs[0], window)
+
+
+def test_without_global_residual_the_input_is_not_added():
+    settings = {"channels": (8, 8), "num_blocks": 1}
+    models = [registry.build("msrgcn-released", **settings, global_residual=value).eval() for value in (True, False)]
+    models[1].load_state_dict(models[0].state_dict())
+    inputs = [torch.randn(2, 3 * joints, 35, generator=torch.Generator().manual_seed(joints)) for joints in (22, 12)]
+    with torch.no_grad():
+        added, bare = (model.forward_coefficients(inputs) for model in models)
+    for with_input, without, own in zip(added, bare, inputs, strict=True):
+        torch.testing.assert_close(with_input, without + own)
+
+
+def test_ablations_of_the_paper_are_settings():
+    def build(**settings):
+        return registry.build("msrgcn-released", skeleton="cmu", **settings)
+
+    assert [len(build(channels=(64, 128, 256, 512)[:n]).groupings) for n in (1, 2, 3)] == [0, 1, 2]
+    assert [level.num_groups for level in build(grouping="25-10-5-3").groupings] == [10, 5, 3]
+    random = [build(grouping=f"random-{seed}").groupings for seed in (1, 2)]
+    assert [level.num_groups for level in random[0]] == [12, 7, 4]
+    assert random[0] != random[1]
+    assert not [key for key, _ in build(operator="per-node").named_parameters() if "adjacency" in key]
 
 
 def test_errors():

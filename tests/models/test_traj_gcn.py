@@ -118,3 +118,68 @@ def test_foreign_keys_are_refused(key):
 def test_more_coefficients_than_frames_are_refused():
     with pytest.raises(ConfigError, match="num_coefficients: expected at most 35"):
         registry.build("traj-gcn", num_coefficients=36)
+
+
+def narrow(**settings):
+    torch.manual_seed(0)
+    return registry.build("traj-gcn", **{"channels": 8, "num_blocks": 1, **settings}).eval()
+
+
+def test_without_dct_the_network_sees_the_trajectories():
+    model = narrow(dct=False)
+    observed = 100 * torch.randn(2, 10, 22, 3, generator=torch.Generator().manual_seed(0))
+    nodes = torch.cat([observed, observed[:, 9:].expand(-1, 25, -1, -1)], 1).flatten(2).transpose(1, 2)
+    expected = model.forward_coefficients(nodes).transpose(1, 2).unflatten(2, (22, 3))
+    assert torch.equal(model(observed)[0], expected)
+    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in narrow().parameters())
+
+
+def test_without_global_residual_the_input_is_not_added():
+    models = narrow(), narrow(global_residual=False)
+    coefficients = torch.randn(2, 66, 35, generator=torch.Generator().manual_seed(0))
+    added, bare = (model.forward_coefficients(coefficients) for model in models)
+    torch.testing.assert_close(added, bare + coefficients)
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "future", "nodes", "parameters"),
+    [("h36m-angles", 10, 48, 2_263_828), ("h36m-angles", 25, 48, None), ("cmu-angles", 25, 64, None)],
+)
+def test_rotations_have_a_node_for_each_coordinate_that_moves(skeleton, future, nodes, parameters):
+    model = registry.build("traj-gcn", skeleton=skeleton, future_frames=future)
+    assert model.head.num_nodes == nodes
+    if parameters is not None:
+        assert sum(p.numel() for p in model.parameters()) == parameters
+    state = fixture_json(f"traj_gcn_angles_{nodes}_{10 + future}")["parameters"] if nodes == 48 else []
+    if state:
+        model.load_state_dict(model.convert_authors_state(fixture_state(state)))
+
+
+def test_locked_coordinates_keep_their_last_value():
+    model = narrow(skeleton="h36m-angles")
+    observed = torch.randn(2, 10, 20, 3, generator=torch.Generator().manual_seed(0))
+    locked = sorted(set(range(60)) - set(model.skeleton.moving))
+    forecast = model.predict(observed).flatten(2)
+    assert len(locked) == 12
+    assert torch.equal(forecast[..., locked], observed[:, -1:].flatten(2)[..., locked].expand(-1, 25, -1))
+    changed = observed.flatten(2).clone()
+    changed[..., locked] += 1
+    moving = list(model.skeleton.moving)
+    assert torch.equal(model.predict(changed.view_as(observed)).flatten(2)[..., moving], forecast[..., moving])
+
+
+def test_the_loss_is_that_of_the_representation_unless_another_is_chosen():
+    window = torch.randn(2, 35, 20, 3, generator=torch.Generator().manual_seed(0))
+    outputs = (torch.zeros_like(window),)
+    rotations, chosen = narrow(skeleton="h36m-angles"), narrow(skeleton="h36m-angles", loss="joint-distance")
+    assert float(rotations.loss(outputs, window)) == pytest.approx(float(window.abs().sum()) / 70, rel=1e-5)
+    assert float(chosen.loss(outputs, window)) == pytest.approx(float(window.norm(dim=-1).mean()), rel=1e-5)
+
+
+def test_settings_that_contradict_each_other_are_refused():
+    with pytest.raises(ConfigError, match="num_coefficients: expected None with dct=False, got 20"):
+        registry.build("traj-gcn", dct=False, num_coefficients=20)
+    with pytest.raises(ConfigError, match="loss: expected one of None, 'joint-distance', 'l1'; got 'l2'"):
+        registry.build("traj-gcn", loss="l2")
+    with pytest.raises(ConfigError, match="operator 'masked': expected a skeleton all of whose coordinates move"):
+        registry.build("traj-gcn", skeleton="cmu-angles", operator="masked")

@@ -1,0 +1,58 @@
+"""A small table about arms that swing, in place of people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from posegraph.data import MotionDataset, every_start
+from posegraph.reproduce import Row, Table
+from posegraph.reproduce.coverage import Coverage
+from posegraph.reproduce.runs import Outcome
+from tests.data.motion import ARM
+from tests.training.runs import FUTURE, OBSERVED, waving_clip
+
+SMALL: Mapping[str, Any] = {"channels": 8, "num_blocks": 1}
+RECIPE: Mapping[str, Any] = {"epochs": 2, "batch_size": 8}
+TRAJ = Row("small Traj-GCN", "traj-gcn", SMALL, recipe=RECIPE)
+MSR = Row("small MSR-GCN", "msrgcn-1l", SMALL, recipe=RECIPE)
+STILL = Row("zero velocity", "zero-velocity")
+
+
+def arms(test: Sequence[str] = ("wave_1", "nod_1"), *, missing: tuple[str, ...] = ()) -> MotionDataset:
+    """Arms that wave and nod, with validation by held-out clips."""
+    train = [waving_clip(frames, f"wave_{k}", "wave") for k, frames in enumerate((18, 15, 11), start=1)]
+    clips = [waving_clip(14, name, name.partition("_")[0]) for name in test]
+    return MotionDataset(
+        "arms",
+        ARM,
+        {"train": train, "test": clips},
+        actions=("wave", "nod"),
+        start_rules={"all": every_start, "8": every_start},
+        missing=missing,
+    )
+
+
+def table(*rows: Row, **changes: Any) -> Table:
+    """A table of such arms."""
+    fields: dict[str, Any] = {
+        "name": "arms",
+        "title": "Arms",
+        "dataset": "arms",
+        "rows": rows or (TRAJ, MSR),
+        "actions": ("wave", "nod"),
+        "frames": (0, 2),
+        "observed_frames": OBSERVED,
+        "future_frames": FUTURE,
+    }
+    return Table(**(fields | changes))
+
+
+def coverage(*actions: str, partial: Mapping[str, str] | None = None, **left_out: str) -> Coverage:
+    """A coverage by hand."""
+    return Coverage({action: (f"{action}_1",) for action in actions}, partial or {}, left_out, ())
+
+
+def outcome(row: Row, errors: Mapping[str, Sequence[float]], **facts: Any) -> Outcome:
+    """An outcome by hand."""
+    return Outcome(row, facts.pop("origin", "seed 0"), errors, dict.fromkeys(errors, 1), **facts)

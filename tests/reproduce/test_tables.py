@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from posegraph import data, published, registry, skeletons
+from posegraph.data import cmu, h36m
+from posegraph.errors import ConfigError, UnknownNameError
+from posegraph.reproduce import Row, tables
+from posegraph.reproduce.coverage import Coverage
+from posegraph.reproduce.runs import Setup, build
+from tests.data.motion import still_clip
+from tests.reproduce.arms import TRAJ, table
+
+ROWS = [(name, row.label) for name in tables.names() for row in tables.get(name).rows]
+
+
+def test_the_tables_of_the_paper_are_there():
+    assert tables.names() == [f"table-{number}" for number in range(1, 9)]
+    printed = {name: (t.dataset, len(t.rows), len(t.actions), t.frames, t.detail) for name, t in tables._TABLES.items()}
+    six = (1, 3, 7, 9, 13, 24)
+    assert printed == {
+        "table-1": ("h36m", 4, 15, (1, 3, 7, 9), "actions"),
+        "table-2": ("h36m", 4, 5, (13, 24), "actions"),
+        "table-3": ("cmu", 4, 8, (1, 3, 7, 9), "actions"),
+        "table-4": ("cmu", 4, 8, (24,), "actions"),
+        "table-5": ("cmu", 5, 8, six, "mean"),
+        "table-6": ("cmu", 4, 8, six, "mean"),
+        "table-7": ("cmu", 6, 4, (1, 3, 7, 9, 24), "actions"),
+        "table-8": ("cmu", 5, 8, six, "mean"),
+    }
+
+
+@pytest.mark.parametrize("name", tables.names())
+def test_tables_print_what_the_paper_printed(name):
+    """Every number of the paper's table has a cell: rows, actions, frames and averages are the table's."""
+    own = tables.get(name)
+    source = f"MSR-GCN paper, Table {name[-1]}"
+    assert own.sources[0] == source
+    values = published.find(source=source)
+    assert {value.dataset for value in values} == {own.dataset}
+    assert {value.windows for value in values} == {own.windows}
+    assert [row.compared_with for row in own.rows if row.compared_with is None] == []
+    assert {value.system for value in values} == {row.compared_with for row in own.rows}
+    single = {value.actions[0] for value in values if len(value.actions) == 1}
+    assert single == (set(own.actions) if own.detail == "actions" else set())
+    assert {value.actions for value in values if len(value.actions) > 1} <= {own.actions}
+    frames = {value.frames for value in values}
+    assert frames == ({(frame,) for frame in own.frames} if own.detail == "actions" else {own.frames})
+
+
+@pytest.mark.parametrize(("name", "label"), ROWS, ids=lambda value: str(value).replace(" ", "-"))
+def test_rows_are_what_their_names_say(name, label):
+    own = tables.get(name)
+    (row,) = own.select([label])
+    clips = {"train": [still_clip(own.dataset, 40, action=action) for action in own.actions[:1]]}
+    actions = {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}[own.dataset]
+    dataset = data.MotionDataset(own.dataset, skeletons.get(own.dataset), clips, actions=actions)
+    setup = Setup(own, dataset, Coverage({}, {}, {}, ()))
+    model = build(setup, row)
+    assert (model.observed_frames, model.future_frames, model.skeleton.name) == (10, 25, own.dataset)
+    assert model.actions == (actions if label == "Residual sup." else ())
+    assert setup.recipe(row) == dataclasses.replace(registry.info(row.model).recipe, **row.recipe)
+    if label.startswith("MSR-GCN-"):
+        assert len(model.groupings) + 1 == int(label[8])
+    if "25-12-7-4" in label or label == "MSR-GCN":
+        assert [level.num_groups for level in model.groupings] == [12, 7, 4]
+    if "25-10-5-3" in label:
+        assert [level.num_groups for level in model.groupings] == [10, 5, 3]
+    if "random" in label:
+        assert row.settings == {"grouping": f"random-{label[-1]}"}
+    if "w/o global residual" in label:
+        assert model.config.global_residual is False
+    elif hasattr(model.config, "global_residual"):
+        assert model.config.global_residual is True
+
+
+def test_tables_are_found_by_name_or_number():
+    assert tables.get("7") is tables.get("table-7")
+    with pytest.raises(UnknownNameError, match=r"unknown table 'tabel-3'\. Did you mean 'table-\d'\? Known: table-1, "):
+        tables.get("tabel-3")
+    with pytest.raises(UnknownNameError, match=r"unknown table '9'\."):
+        tables.get("9")
+
+
+def test_rows_are_selected_in_order():
+    own = tables.get("1")
+    assert [row.label for row in own.select(["MSR-GCN", "DMGNN"])] == ["DMGNN", "MSR-GCN"]
+    with pytest.raises(UnknownNameError, match=r"unknown row of table-1 'MSRGCN'\. Did you mean 'MSR-GCN'"):
+        own.select(["MSRGCN"])
+
+
+def test_a_label_names_a_folder_and_a_system():
+    assert Row("MSR-GCN w/o inter-loss", "msrgcn").folder == "msr-gcn-w-o-inter-loss"
+    assert Row("PGBIG", "pgbig").compared_with == "PGBIG"
+    assert Row("mine", "pgbig").compared_with is None
+    assert Row("mine", "pgbig", system="PGBIG").compared_with == "PGBIG"
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Row("+-+", "pgbig"), ConfigError, r"label: expected a name with letters or digits, got '\+-\+'\."),
+        (
+            lambda: Row("mine", "pgbig", system="PGBG"),
+            UnknownNameError,
+            r"unknown published system 'PGBG'\. Did you mean 'PGBIG'",
+        ),
+        (lambda: table(rows=()), ConfigError, r"table 'arms': expected at least one of rows, got none\."),
+        (lambda: table(actions=()), ConfigError, r"table 'arms': expected at least one of actions, got none\."),
+        (lambda: table(frames=()), ConfigError, r"table 'arms': expected at least one of frames, got none\."),
+        (
+            lambda: table(TRAJ, dataclasses.replace(TRAJ, label="small: traj gcn")),
+            ConfigError,
+            r"table 'arms': expected rows of different names, got \['small Traj-GCN', 'small: traj gcn'\]",
+        ),
+        (
+            lambda: table(frames=(2, 0)),
+            ConfigError,
+            r"expected forecast frames in 0\.\.2 in rising order, got \[2, 0\]",
+        ),
+        (
+            lambda: table(frames=(1, 3)),
+            ConfigError,
+            r"expected forecast frames in 0\.\.2 in rising order, got \[1, 3\]",
+        ),
+        (lambda: table(detail="all"), ConfigError, r"detail: expected one of 'actions', 'mean'; got 'all'\."),
+        (
+            lambda: table(sources=("MSR-GCN paper",)),
+            UnknownNameError,
+            r"unknown published source 'MSR-GCN paper'\. Did you mean 'MSR-GCN paper, Table \d'",
+        ),
+    ],
+)
+def test_what_cannot_be_a_table_is_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posegraph import viz
+from posegraph.errors import ConfigError
+from posegraph.viz._scene import Body, Scene
+from posegraph.viz._style import new_figure
+from tests.viz.drawing import CMU, motion
+
+
+@pytest.mark.parametrize(
+    ("azimuth", "elevation", "expected"),
+    [
+        (0, 0, (1, 2, 3)),  # from the front: x to the right, z to the camera
+        (90, 0, (-3, 2, 1)),  # from the subject's left
+        (180, 0, (-1, 2, -3)),  # from behind
+        (0, 90, (1, -3, 2)),  # from above: the front points down
+        (30, 0, (math.sqrt(3) / 2 - 1.5, 2, 0.5 + 1.5 * math.sqrt(3))),
+    ],
+)
+def test_projection_by_hand(azimuth: float, elevation: float, expected: tuple[float, ...]) -> None:
+    point = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(viz.project(point, azimuth=azimuth, elevation=elevation), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("up", "shift"), [("x", 2), ("y", 0), ("z", 1)])
+def test_projection_knows_which_axis_is_up(up: Any, shift: int) -> None:
+    """The same body in other axes looks the same; the axes are permuted cyclically, which keeps handedness."""
+    points = np.random.default_rng(0).normal(size=(5, 3))
+    np.testing.assert_allclose(viz.project(np.roll(points, shift, axis=-1), up=up), viz.project(points))
+
+
+def test_projection_keeps_lengths() -> None:
+    points = np.random.default_rng(0).normal(size=(2, 5, 3))
+    seen = viz.project(points, azimuth=51, elevation=17)
+    np.testing.assert_allclose(np.linalg.norm(seen, axis=-1), np.linalg.norm(points, axis=-1))
+
+
+def test_projection_refuses_unknown_axes() -> None:
+    with pytest.raises(ConfigError, match=re.escape("up: expected one of 'x', 'y', 'z'; got 'w'.")):
+        viz.project(np.zeros(3), up="w")  # type: ignore[arg-type]
+
+
+def test_bones_without_length_are_not_drawn() -> None:
+    scene = Scene(CMU, (motion(3).double().numpy(),), 35, 12)
+    drawn = {CMU.joint_names[child] for _, child in scene.bones}
+    offsets = np.array(CMU.offsets)
+    assert drawn == {CMU.joint_names[j] for _, j in CMU.bones if np.abs(offsets[j]).max() > 0}
+
+
+def test_near_bones_are_drawn_over_far_ones() -> None:
+    poses = motion(3).double().numpy()
+    scene = Scene(CMU, (poses,), 90, 0)  # from the subject's left
+    body = Body(scene.axes(new_figure(100, 100), (0, 0, 100, 100)), scene, width=1, layer=2)
+    body.show(poses[0], viz.SIDES)
+    legs = [CMU.index("RightLeg"), CMU.index("LeftLeg")]
+    segments = [segment.tolist() for segment in body.bones.get_segments()]
+    place = [segments.index(scene.project(poses[0])[[CMU.parents[leg], leg], :2].tolist()) for leg in legs]
+    assert place[0] < place[1]
+
+
+def test_everything_is_inside_and_to_scale() -> None:
+    poses = (motion(3).double().numpy(), motion(2, 0.9).double().numpy())
+    scene = Scene(CMU, poses, 35, 12)
+    axes = scene.axes(new_figure(300, 200), (10, 20, 100, 150))
+    seen = axes.transData.transform(scene.project(scene.points)[:, :2])
+    assert seen.min(axis=0) == pytest.approx([10, 20], abs=20)
+    assert (seen > [10, 20]).all()
+    assert (seen < [110, 170]).all()
+    across, along = (np.diff(axes.transData.transform([(0, 0), (1, 1)]), axis=0)).ravel()
+    assert across == pytest.approx(along)
