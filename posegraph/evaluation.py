@@ -96,7 +96,8 @@ class Protocol:
 
         Returns:
             The protocol. Without another wish the metric is that of the data set's kind: `mpjpe_at` for positions,
-            `euler_at` for rotations; published frames that the model does not forecast are left out.
+            `euler_at` for rotations; published frames that the model does not forecast are left out, and so are actions
+            that the data set was not asked for.
 
         Raises:
             UnknownNameError: The data set has no protocol or window rule of this name.
@@ -117,6 +118,8 @@ class Protocol:
         future_frames = fields.get("future_frames", cls.future_frames)
         if "frames" not in changes:
             fields["frames"] = tuple(f for f in fields.get("frames", ()) if f < future_frames)
+        if "actions" not in changes:
+            fields["actions"] = tuple(a for a in fields.get("actions", ()) if a in dataset.actions)
         return cls(dataset.name, **fields)
 
     @property

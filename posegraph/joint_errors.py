@@ -82,7 +82,7 @@ def evaluate_joints(
         >>> walking = data.load("cmu", "samples", split="test", actions=["walking"])
         >>> result = evaluate_joints(registry.build("zero-velocity", skeleton="cmu"), walking)
         >>> result.errors.shape, result.joint_names[int(result.errors[-1].argmax())]
-        (torch.Size([6, 38]), 'LeftToeBase_Site')
+        (torch.Size([6, 38]), 'RightToeBase_Site')
         >>> round(result.errors.mean(dim=1)[-1].item(), 1)  # the mean over joints is the MPJPE
         165.2
     """

@@ -308,6 +308,11 @@ def test_named_protocols_are_those_of_the_data_set(cmu):
         Protocol.named(cmu, "pbgig")
 
 
+def test_named_protocols_keep_to_the_actions_of_the_data_set():
+    some = data.load("cmu", "samples", split="test", actions=["running", "walking"])
+    assert Protocol.named(some, "pgbig").actions == ("walking",)
+
+
 def test_named_protocols_are_valid_and_their_rules_and_actions_exist():
     for reader in (cmu_reader, h36m_reader):
         for rotations, kind in ((False, "positions"), (True, "angles")):

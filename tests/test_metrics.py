@@ -7,7 +7,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from posegraph.errors import ShapeError
-from posegraph.metrics import euler_error_at, mpjpe_at, mpjpe_up_to
+from posegraph.metrics import euler_error_at, joint_errors, mpjpe_at, mpjpe_up_to
 
 
 def random_pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,13 +32,23 @@ def test_up_to_is_the_mean_distance_of_all_frames_so_far():
         assert error == pytest.approx(sum(so_far) / len(so_far))
 
 
+def test_joint_errors_are_the_mean_distances_of_each_joint():
+    prediction, truth = random_pair()
+    errors = joint_errors(prediction, truth)
+    for f in range(5):
+        for j in range(6):
+            expected = sum(math.dist(prediction[b, f, j], truth[b, f, j]) for b in range(4)) / 4
+            assert errors[f, j].item() == pytest.approx(expected)
+    torch.testing.assert_close(errors.mean(dim=1), mpjpe_at(prediction, truth))
+
+
 @pytest.mark.parametrize("metric", [mpjpe_at, mpjpe_up_to, euler_error_at])
 def test_a_perfect_forecast_has_no_error(metric):
     truth = random_pair()[1]
     assert metric(truth, truth).tolist() == [0.0] * 5
 
 
-@pytest.mark.parametrize("metric", [mpjpe_at, mpjpe_up_to, euler_error_at])
+@pytest.mark.parametrize("metric", [mpjpe_at, mpjpe_up_to, euler_error_at, joint_errors])
 def test_shapes_are_checked(metric):
     with pytest.raises(ShapeError, match=r"truth: expected \(batch, frames, joints, 3\), got \(5, 6, 3\)\. Stack"):
         metric(torch.zeros(5, 6, 3), torch.zeros(5, 6, 3))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import torch
 import tyro
@@ -101,6 +100,9 @@ def _check(options: PlotOptions) -> None:
             f"--labels: expected {len(options.models)}, one for each model, got {len(options.labels)}. Name all of "
             "them, or none."
         )
+    labels = options.labels or options.models
+    if len(set(labels)) < len(labels):
+        raise ConfigError(f"--labels: expected different names of the models, got {', '.join(labels)}. Choose others.")
     for name, kinds in _ONLY_FOR.items():
         if getattr(options, name) not in (None, ()) and options.kind not in kinds:
             raise ConfigError(f"--{name}: expected for {' and '.join(kinds)} only, got it for {options.kind}.")
@@ -141,7 +143,7 @@ def _joints(options: PlotOptions) -> None:
     missing: tuple[str, ...] = ()
     for model in options.models:
         loaded = _open(options, motion, model)
-        protocol = _protocol(options, motion, loaded, metric=options.metric or "mpjpe_at")
+        protocol = _protocol(options, motion, loaded, metric="mpjpe_at")
         if not options.frames:
             frames = protocol.frames
             protocol = dataclasses.replace(protocol, frames=tuple(sorted({frames[len(frames) // 2], frames[-1]})))
@@ -220,9 +222,12 @@ def _name(model: ForecastModel) -> str:
     return model.registry_name or type(model).__name__
 
 
-def _protocol(options: PlotOptions, motion: MotionDataset, model: ForecastModel, **fixed: Any) -> evaluation.Protocol:
+def _protocol(
+    options: PlotOptions, motion: MotionDataset, model: ForecastModel, metric: evaluation.Metric | None = None
+) -> evaluation.Protocol:
+    """What to measure; ``metric`` if the options name none."""
     wishes = {
-        "metric": options.metric,
+        "metric": options.metric or metric,
         "joints": options.joints,
         "actions": options.actions,
         "frames": tuple(sorted(set(options.frames))),
@@ -234,7 +239,6 @@ def _protocol(options: PlotOptions, motion: MotionDataset, model: ForecastModel,
         observed_frames=model.observed_frames,
         future_frames=model.future_frames,
         **{key: value for key, value in wishes.items() if value},
-        **fixed,
     )
 
 
@@ -247,11 +251,6 @@ def _read_result(path: Path) -> evaluation.Result:
 
 def _named(options: PlotOptions, found: Sequence[tuple[str, T]]) -> dict[str, T]:
     """What was found for each model by its label: the one given, or its own name, or the argument where names clash."""
-    counts = Counter(name for name, _ in found)
-    own = [name if counts[name] == 1 else model for model, (name, _) in zip(options.models, found, strict=True)]
-    labels = options.labels or own
-    if len(set(labels)) < len(labels):
-        raise ConfigError(
-            f"--labels: expected a name of its own for each model, got {', '.join(labels)}. Use --labels."
-        )
+    names = [name for name, _ in found]
+    labels = options.labels or (names if len(set(names)) == len(names) else options.models)
     return dict(zip(labels, (thing for _, thing in found), strict=True))

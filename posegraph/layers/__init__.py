@@ -1,7 +1,8 @@
 """Layers of the graph networks, each usable alone.
 
 Inside layers a pose sequence is a tensor ``(batch, nodes, channels)``: a node is one joint coordinate
-(node = 3 * joint + axis), and its channels start out as its frames or DCT coefficients.
+(node = 3 * joint + axis), and its channels start out as its frames or DCT coefficients. The layers of DMGNN take
+``(batch, channels, frames, nodes)`` in its place: a node is a joint or a group of joints. Others say what they take.
 """
 
 from posegraph.layers.blocks import GraphConvBlock, ResampleBlock, ResidualGraphBlock, ResidualStage, make_activation

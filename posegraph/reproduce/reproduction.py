@@ -109,14 +109,14 @@ class Reproduction:
         here = [outcome for outcome in self.outcomes if outcome.epochs is not None]
         held_out = self.setup.dataset.clips.get("val", ())
         if here and held_out:
-            yield f"The epoch is chosen by the {len(held_out)} clips of the split 'val'."
+            yield f"The epoch is chosen by the clips of the split 'val': {_listed([clip.name for clip in held_out])}."
         elif here:
             table = self.setup.table
             names = [
                 clip.name
                 for clip in self.setup.dataset.hold_out(table.observed_frames + table.future_frames).clips["val"]
             ]
-            yield f"The epoch is chosen by {len(names)} training clips that are held out: {_listed(names)}."
+            yield f"The epoch is chosen by training clips that are held out: {_listed(names)}."
         for outcome in self.outcomes:
             if outcome.epochs is None and outcome.best_epoch is not None:
                 yield (

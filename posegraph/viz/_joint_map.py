@@ -56,7 +56,7 @@ def joint_error_map(
         protocol: What the errors hold for, drawn with them; ``Protocol.describe()`` gives it.
         poses: Poses ``(frames, joints, 3)`` of all joints. The errors are drawn on that of them, or on the rest pose,
             whose joints are farthest apart. Needed where joints of the rest pose hide one another, as those of h36m.
-        worst: Number of joints to list, from 1 to 10.
+        worst: Number of joints to list, from 1 to 8.
         label_fps: Frame rate behind millisecond labels; without it only frames are counted.
         title: Line above the picture.
         unit: Unit of the errors.
@@ -91,7 +91,7 @@ def joint_error_map(
     path = _style.check_path(path, ".png")
     _labels.check_label_fps(label_fps)
     _labels.check_rising(frames)
-    check_choice("worst", worst, range(1, 11))
+    check_choice("worst", worst, range(1, 9))
     if not errors:
         raise ConfigError("errors: expected those of at least one model, got none.")
     drawn = _poses.drawable(skeleton)
@@ -189,8 +189,8 @@ def _pose(
         candidates = np.concatenate([candidates, _poses.positions("poses", poses, skeleton)])
     elif len(candidates) == 0:
         raise ConfigError(
-            f"poses: expected some to draw on, got none. Skeleton {drawn.name!r} has no rest pose, or one in which joints "
-            "hide one another: give the poses of a clip."
+            f"poses: expected some to draw on, got none. Skeleton {drawn.name!r} has no rest pose, or one in which "
+            "joints hide one another: give the poses of a clip."
         )
     seen = Scene(drawn, (candidates,), azimuth, elevation).project(candidates[:, sites])[..., :2]
     return candidates[max(range(len(seen)), key=lambda frame: _spread(seen[frame]))]
@@ -254,7 +254,7 @@ def _draw_body(
         ranks = [i for i, joint in enumerate(panel.joints[:worst]) if _is_left(scene, pose, joint) == at_left]
         ranks.sort(key=lambda i: -places[i][1])
         edge = box[0] - _EDGE / 2 if at_left else box[0] + box[2] + _EDGE / 2
-        heights = _apart([places[i][1] for i in ranks], 15, lowest=box[1] + 4)
+        heights = _apart([places[i][1] for i in ranks], 15, box[1] + 4, box[1] + box[3] - 4)
         for i, y in zip(ranks, heights, strict=True):
             near = edge + (7 if at_left else -7)
             ends = np.array([(near, y), places[i]]) / total
@@ -270,15 +270,15 @@ def _is_left(scene: Scene, pose: np.ndarray, joint: int) -> bool:
     return bool(seen[joint] < (seen[mirror] if mirror != joint else (left + right) / 2))
 
 
-def _apart(heights: Sequence[float], least: float, lowest: float) -> list[float]:
-    """Falling heights moved apart, about as much up as down, but none below ``lowest``."""
+def _apart(heights: Sequence[float], least: float, lowest: float, highest: float) -> list[float]:
+    """Falling heights moved apart, about as much up as down, but none out of bounds."""
     moved: list[float] = []
     for height in heights:
         moved.append(min(height, moved[-1] - least) if moved else height)
     if not moved:
         return []
     shift = sum(before - after for before, after in zip(heights, moved, strict=True)) / len(moved)
-    shift = max(shift, lowest - moved[-1])
+    shift = min(max(shift, lowest - moved[-1]), highest - moved[0])
     return [height + shift for height in moved]
 
 

@@ -5,7 +5,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
@@ -14,7 +13,7 @@ from posegraph.reproduce.coverage import cover
 from posegraph.reproduce.runs import Setup, TrainingRun, build, needs_training, open_checkpoint, score
 from posegraph.training import loop
 from tests.data.motion import ARM
-from tests.reproduce.arms import MSR, RECIPE, SMALL, STILL, TRAJ, arms, table
+from tests.reproduce.arms import MSR, RECIPE, SMALL, STILL, TRAJ, arms, naive_errors, table
 from tests.training.runs import FUTURE, OBSERVED, identical, state
 
 
@@ -27,24 +26,6 @@ def trained(folder, row=TRAJ, setup=None, seed=0, **options) -> TrainingRun:
     run = TrainingRun(setup or setup_of(), row, seed, folder)
     assert run.train(options.pop("time_limit", None), lambda line: None)
     return run
-
-
-def naive_errors(model, dataset, action) -> np.ndarray:
-    """Mean joint distance at each forecast frame, window by window and joint by joint."""
-    sums, count = np.zeros(FUTURE), 0
-    for clip in dataset.clips["test"]:
-        if clip.action != action:
-            continue
-        for start in range(clip.num_frames - OBSERVED - FUTURE + 1):
-            window = clip.poses[start : start + OBSERVED + FUTURE]
-            with torch.inference_mode():
-                forecast = model.predict(window[None, :OBSERVED, list(ARM.used)])[0].numpy()
-            truth = window[OBSERVED:].numpy()
-            for frame in range(FUTURE):  # the shoulder is constant and never errs
-                distances = [np.linalg.norm(forecast[frame, k] - truth[frame, j]) for k, j in enumerate(ARM.used)]
-                sums[frame] += sum(distances) / ARM.num_joints
-            count += 1
-    return sums / count
 
 
 def test_a_run_is_trained_and_scored(tmp_path):
@@ -138,7 +119,7 @@ def test_a_run_with_no_time_left_takes_a_step(tmp_path):
             None,
             {},
             0,
-            r"another model: 'traj-gcn' in place of 'msrg",
+            r"another model: 'traj-gcn' in place of 'msrgcn-1l'",
         ),
         (
             Row(TRAJ.label, "traj-gcn", {**SMALL, "channels": 9}),

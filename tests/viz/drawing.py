@@ -69,8 +69,8 @@ class Labels(list[Label]):
         """Require that no text is cut off, small, or covers another."""
         for label in self:
             left, bottom, right, top = label.box
-            assert left >= 0 and bottom >= 0, f"{label.text!r} is cut off"
-            assert right <= label.picture[0] and top <= label.picture[1], f"{label.text!r} is cut off"
+            inside = left >= 0 and bottom >= 0 and right <= label.picture[0] and top <= label.picture[1]
+            assert inside, f"{label.text!r} is cut off"
             assert label.size >= 8, f"{label.text!r} is {label.size:.1f} pixels high"
         for one, other in combinations(self, 2):
             apart = (one.box[:2] >= other.box[2:]).any() or (other.box[:2] >= one.box[2:]).any()

@@ -49,7 +49,7 @@ def test_the_worst_joints_are_listed_and_numbered(tmp_path: Path, drawn: Labels)
     assert sorted(listed) == sorted(
         ["mean of 38 joints", "7.3", "1  LeftFoot", "80.0", "2  Head", "70.0", "3  RightHand", "60.0"]
     )
-    assert [text for text in texts if text in "123"] == ["3", "1", "2"] or {"1", "2", "3"} <= set(texts)
+    assert {"1", "2", "3"} <= set(texts)
 
 
 def test_ranks_stand_beside_their_joints(tmp_path: Path, drawn: Labels) -> None:
@@ -76,12 +76,11 @@ def test_panels_lie_in_rows(frames: int, models: int, shape: tuple[int, int]) ->
     ]
 
 
-@pytest.mark.parametrize("models", [1, 2, 4])
-@pytest.mark.parametrize("frames", [[24], [1, 3, 7, 9, 13, 24]])
+@pytest.mark.parametrize(("models", "frames"), [(1, [24]), (4, [24]), (2, [1, 3, 7, 9, 13])])
 def test_texts_can_be_read(tmp_path: Path, drawn: Labels, models: int, frames: list[int]) -> None:
     names = ("zero-velocity", "msrgcn-released-short", "a model with quite a long name", "4")[:models]
     own = {name: errors(len(frames), scale=9999) for name in names}
-    draw(tmp_path / "joints.png", errors=own, frames=frames, label_fps=25, worst=10, title="A title")
+    draw(tmp_path / "joints.png", errors=own, frames=frames, label_fps=25, worst=8, title="A title")
     drawn.check_readable()
 
 
@@ -116,9 +115,11 @@ def test_errors_of_used_joints_are_drawn_alone(tmp_path: Path, drawn: Labels) ->
 
 
 def test_ranks_are_moved_apart() -> None:
-    assert _joint_map._apart([50.0, 49.0, 20.0], 15, lowest=0) == pytest.approx([54 + 2 / 3, 39 + 2 / 3, 24 + 2 / 3])
-    assert _joint_map._apart([10.0, 9.0], 15, lowest=4) == [19, 4]
-    assert _joint_map._apart([], 15, lowest=4) == []
+    assert _joint_map._apart([50.0, 48.0, 20.0], 15, 0, 99) == pytest.approx([54 + 1 / 3, 39 + 1 / 3, 24 + 1 / 3])
+    assert _joint_map._apart([50.0, 20.0], 15, 0, 99) == [50, 20]
+    assert _joint_map._apart([10.0, 9.0], 15, 4, 99) == [19, 4]
+    assert _joint_map._apart([98.0, 97.0], 15, 4, 99) == [99, 84]
+    assert _joint_map._apart([], 15, 4, 99) == []
 
 
 def test_joints_at_the_place_of_another_are_drawn_once() -> None:
@@ -129,13 +130,13 @@ def test_joints_at_the_place_of_another_are_drawn_once() -> None:
     assert _joint_map._sites(bare, bare) == [0, 1]
 
 
-def test_the_pose_with_joints_farthest_apart_is_drawn_on(tmp_path: Path) -> None:
+def test_the_pose_with_joints_farthest_apart_is_drawn_on() -> None:
     sites = _joint_map._sites(H36M, H36M)
     poses = torch.stack([torch.eye(32)[:, :3] * size for size in (10.0, 1.0, 5.0)])
     pose = _joint_map._pose(H36M, H36M, sites, poses, 25, 12)
     np.testing.assert_array_equal(pose, poses[0])
     rest = _joint_map._pose(CMU, CMU, _joint_map._sites(CMU, CMU), motion(5) * 0.1, 25, 12)
-    np.testing.assert_allclose(rest, motion(1, 0.0)[0])
+    np.testing.assert_allclose(rest, motion(1, 0.0)[0], rtol=1e-5)
 
 
 def test_rotations_are_drawn_as_positions(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_rotations_are_drawn_as_positions(tmp_path: Path) -> None:
         ({"errors": {}}, ConfigError, "errors: expected those of at least one model, got none."),
         ({"frames": [24, 9]}, ConfigError, "frames: expected forecast frames from 0 on, in rising order, got [24, 9]."),
         ({"label_fps": -1}, ConfigError, "label_fps: expected frames a second above 0, got -1."),
-        ({"worst": 0}, ConfigError, "worst: expected one of 1, 2, 3, 4, 5, 6, 7, 8, 9, 10; got 0."),
+        ({"worst": 0}, ConfigError, "worst: expected one of 1, 2, 3, 4, 5, 6, 7, 8; got 0."),
         (
             {"errors": {"mine": errors(frames=3)}},
             ShapeError,
@@ -168,8 +169,8 @@ def test_rotations_are_drawn_as_positions(tmp_path: Path) -> None:
         (
             {"skeleton": H36M, "errors": {"mine": errors(joints=32)}},
             ConfigError,
-            "poses: expected some to draw on, got none. Skeleton 'h36m' has no rest pose, or one in which joints hide one "
-            "another: give the poses of a clip.",
+            "poses: expected some to draw on, got none. Skeleton 'h36m' has no rest pose, or one in which joints hide "
+            "one another: give the poses of a clip.",
         ),
         (
             {"skeleton": CMU.reduced, "errors": {"mine": errors(joints=25)}},

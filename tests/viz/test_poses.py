@@ -22,8 +22,8 @@ def test_rotations_become_positions() -> None:
 
 def test_rotations_of_used_joints_alone_are_refused() -> None:
     message = (
-        "skeleton: expected offsets of 'cmu-angles-used', whose poses are rotations, got none. Draw poses of all joints "
-        "with the full skeleton, as `Forecaster` and `Skeleton.expand` give them."
+        "skeleton: expected offsets of 'cmu-angles-used', whose poses are rotations, got none. Draw poses of all "
+        "joints with the full skeleton, as `Forecaster` and `Skeleton.expand` give them."
     )
     with pytest.raises(ConfigError, match=re.escape(message)):
         _poses.drawable(ANGLES.reduced)

@@ -70,8 +70,8 @@ def test_everything_is_inside_and_to_scale() -> None:
     scene = Scene(CMU, poses, 35, 12)
     axes = scene.axes(new_figure(300, 200), (10, 20, 100, 150))
     seen = axes.transData.transform(scene.project(scene.points)[:, :2])
-    assert seen.min(axis=0) == pytest.approx([10, 20], abs=20)
     assert (seen > [10, 20]).all()
     assert (seen < [110, 170]).all()
+    assert np.ptp(seen[:, 0]) > 80  # the width is what limits the size
     across, along = (np.diff(axes.transData.transform([(0, 0), (1, 1)]), axis=0)).ravel()
     assert across == pytest.approx(along)

@@ -79,16 +79,15 @@ def test_errors_stand_below_and_the_lowest_is_bold(tmp_path: Path, drawn: Labels
     truth = motion(2)
     shift = torch.zeros(2, 38, 3)
     shift[0, :19, 0], shift[1, :19, 0] = 100.0, 20.0  # half of the 38 joints
-    compare(
-        tmp_path / "a.png", truth=truth, forecasts={"near": truth + 0.5 * shift, "far": truth - shift}, frames=[0, 1]
-    )
-    errors = {label.text: label.weight for label in drawn if label.text.endswith(" mm")}
+    forecasts = {"near": truth + 0.5 * shift, "far": truth - shift}
+    compare(tmp_path / "a.png", truth=truth, forecasts=forecasts, frames=[0, 1])
+    errors = {label.text: label.weight for label in drawn if re.fullmatch(r"[\d.]+ mm", label.text)}
     assert errors == {"25.0 mm": "bold", "50.0 mm": "normal", "5.0 mm": "bold", "10.0 mm": "normal"}
 
 
 def test_a_single_model_is_not_called_the_best(tmp_path: Path, drawn: Labels) -> None:
     compare(tmp_path / "a.png", forecasts={"only": motion(6)})
-    assert {label.weight for label in drawn if label.text.endswith(" mm")} == {"normal"}
+    assert {label.weight for label in drawn if re.fullmatch(r"[\d.]+ mm", label.text)} == {"normal"}
 
 
 def test_what_the_errors_hold_for_is_said(tmp_path: Path, drawn: Labels) -> None:
@@ -122,8 +121,8 @@ def test_rotations_look_like_their_positions(tmp_path: Path) -> None:
         (
             {"forecasts": {"mine": motion(5)}},
             ShapeError,
-            "forecast of 'mine': expected the shape of truth, (6, 38, 3), got (5, 38, 3). Compare forecasts of the same "
-            "frames; cut the longer ones.",
+            "forecast of 'mine': expected the shape of truth, (6, 38, 3), got (5, 38, 3). Compare forecasts of the "
+            "same frames; cut the longer ones.",
         ),
         ({"forecasts": {"mine": torch.zeros(6, 25, 3)}}, ShapeError, "forecast of 'mine': expected (frames, 38 joints"),
     ],
