@@ -76,7 +76,7 @@ def reproduce(
     )
     print()
     for row in result.rows:
-        print(f"{row.label}: {result.cells(row)[-1].describe()}")
+        print(f"{row.label}: {result.mean(row).describe()}")
     print(f"\nreport: {folder / spec.name}.md")
 
 

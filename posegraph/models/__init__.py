@@ -7,7 +7,7 @@ from posegraph.models.msrgcn_released import MSRGCNReleased, MSRGCNReleasedConfi
 from posegraph.models.pgbig import PGBIG, PGBIGConfig
 from posegraph.models.residual_sup import ResidualSup, ResidualSupConfig
 from posegraph.models.simlpe import SiMLPe, SiMLPeConfig
-from posegraph.models.traj_gcn import TrajGCN, TrajGCNConfig
+from posegraph.models.traj_gcn import TrajGCN, TrajGCNConfig, TrajGCNLoss
 from posegraph.models.zero_velocity import ZeroVelocity, ZeroVelocityConfig
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "SiMLPeConfig",
     "TrajGCN",
     "TrajGCNConfig",
+    "TrajGCNLoss",
     "ZeroVelocity",
     "ZeroVelocityConfig",
 ]

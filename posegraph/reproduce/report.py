@@ -142,7 +142,7 @@ def _means(reproduction: Reproduction) -> str:
     head = ["row", "model", "ours", "published", "difference", "runs", "epochs", "training", "published in"]
     lines = []
     for row in reproduction.rows:
-        cell = reproduction.cells(row)[-1]
+        cell = reproduction.mean(row)
         outcomes = reproduction.of(row)
         seconds = [outcome.seconds for outcome in outcomes if outcome.seconds is not None]
         lines.append(

@@ -38,7 +38,7 @@ class Reproduction:
         return [outcome for outcome in self.outcomes if outcome.row.label == row.label]
 
     def cells(self, row: Row) -> list[Cell]:
-        """The numbers of a row beside the published ones; the last one is the mean over actions and frames."""
+        """The numbers of a row beside the published ones."""
         setup = self.setup
         return compare(
             setup.table,
@@ -47,6 +47,12 @@ class Reproduction:
             setup.coverage,
             incomparable="" if setup.steps is None else "a smoke run",
         )
+
+    def mean(self, row: Row) -> Cell:
+        """The mean of a row over the measured actions and all frames of the table."""
+        setup = self.setup
+        whole = (setup.coverage.actions, setup.table.frames)
+        return next(cell for cell in self.cells(row) if (cell.actions, cell.frames) == whole)
 
     def differences(self) -> list[str]:
         """What differs from the published table, in sentences, from the data, the settings and the results."""

@@ -91,7 +91,7 @@ def reproduce(
         >>> clips = data.load("cmu", "samples")
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     result = reproduce(mine, clips, folder, report=lambda line: None)
-        >>> mean = result.cells(mine.rows[0])[-1]
+        >>> mean = result.mean(mine.rows[0])
         >>> round(mean.ours, 2), round(mean.published, 2), round(mean.difference, 2)
         (149.08, 36.9, 112.18)
     """

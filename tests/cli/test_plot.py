@@ -14,17 +14,20 @@ WALKING = ("--dataset", "cmu", "--data", "samples", "--actions", "walking", "--p
 CLIP = ("--dataset", "cmu", "--data", "samples", "--clip", "walking_1")
 
 
+def recorder(seen, name, original):
+    def record(*arguments, **settings):
+        seen[name] = (arguments, settings)
+        return original(*arguments, **settings)
+
+    return record
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """What is handed to the functions that draw, which draw all the same."""
     seen = {}
     for name in ("error_panels", "joint_error_map", "compare_strips"):
-
-        def record(*arguments, name=name, original=getattr(viz, name), **settings):
-            seen[name] = (arguments, settings)
-            return original(*arguments, **settings)
-
-        monkeypatch.setattr(viz, name, record)
+        monkeypatch.setattr(viz, name, recorder(seen, name, getattr(viz, name)))
     return seen
 
 
@@ -184,7 +187,7 @@ ZERO = ("zero-velocity",)
         ),
         (
             ("curve", "zero.json", *ZERO, *WALKING, "--metric", "mpjpe_up_to", "--labels", "a", "b"),
-            "results: expected one protocol, but 'b' has metric mpjpe_up_to where 'a' has mpjpe_at. Evaluate all models",
+            "results: expected one protocol, but 'b' has metric mpjpe_up_to where 'a' has mpjpe_at. Evaluate all",
         ),
         (
             ("joints", *ZERO, *WALKING, "--metric", "euler_at"),

@@ -30,7 +30,15 @@ def test_outcomes_belong_to_their_rows():
     first, second = outcome(TRAJ, ERRORS), outcome(TRAJ, ERRORS, origin="seed 1")
     result = reproduction(first, outcome(STILL, ERRORS), second)
     assert result.of(TRAJ) == [first, second]
-    assert result.cells(TRAJ)[-1].spread == 0.0
+    assert result.mean(TRAJ).spread == 0.0
+
+
+def test_the_mean_is_over_what_was_measured():
+    result = reproduction(outcome(STILL, {"wave": (1.0, 2.0, 3.0)}), dataset=arms(test=("wave_1",)), own=table(STILL))
+    assert result.mean(STILL).ours == 2.0
+    one_frame = table(STILL, frames=(2,))  # its only action's cell is the mean
+    result = reproduction(outcome(STILL, {"wave": (1.0, 2.0, 3.0)}), dataset=arms(test=("wave_1",)), own=one_frame)
+    assert (result.mean(STILL).ours, result.mean(STILL).actions) == (3.0, ("wave",))
 
 
 def test_fewer_epochs_are_said():

@@ -262,7 +262,7 @@ def test_wrong_checkpoints_are_found_before_anything_is_scored(tmp_path, monkeyp
 
 def test_missing_actions_are_left_out(tmp_path):
     result = quiet(table(STILL), tmp_path, dataset=arms(test=("nod_1",)))
-    mean = result.cells(STILL)[-1]
+    mean = result.mean(STILL)
     assert (mean.actions, mean.frames) == (("nod",), (0, 2))
     text = (tmp_path / "arms.md").read_text()
     assert "### wave\n\nLeft out: no test clip.\n" in text
