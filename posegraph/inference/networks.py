@@ -1,0 +1,233 @@
+"""Whole networks as they are at inference: observed poses in, future poses of the finest scale out.
+
+Padding, normalisation and the DCT are linear, so they become part of the first layer, of the last one, and of the sum
+around both. A forecast needs neither the coarser heads nor the reconstruction of the observed frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import singledispatch
+
+import torch
+from torch import nn
+
+from posegraph.errors import ConfigError
+from posegraph.inference.fold import Affine, FoldedLayer, FoldedResidual, affine, fold, with_tail
+from posegraph.layers import DCT, GraphConvBlock
+from posegraph.models.base import ForecastModel
+from posegraph.models.msrgcn import MSRGCN
+from posegraph.models.msrgcn_released import MSRGCNReleased
+from posegraph.models.traj_gcn import TrajGCN
+from posegraph.transforms import MinMaxNormalizer
+
+__all__ = ["FoldedForecast", "fold_model"]
+
+
+@singledispatch
+def fold_model(model: ForecastModel) -> nn.Module:
+    """The inference form of a model, from observed to future poses, in float64 on the CPU.
+
+    Args:
+        model: A trained model; it is not changed. Its running statistics are used, whatever mode it is in.
+
+    Returns:
+        A module of ``(batch, observed_frames, joints, 3)`` to ``(batch, future_frames, joints, 3)``.
+
+    Raises:
+        ConfigError: There is no rule for this class of models, or one of its layers.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph import registry
+        >>> from posegraph.inference import fold_model
+        >>> model = registry.build("traj-gcn", channels=8, num_blocks=1).eval().double()
+        >>> observed = torch.randn(2, 10, 22, 3).double()
+        >>> bool((fold_model(model)(observed) - model.predict(observed)).abs().max() < 1e-12)
+        True
+    """
+    raise ConfigError(
+        f"fold: expected a model with a folded form, got {type(model).__name__}. Forecast with the model itself."
+    )
+
+
+@fold_model.register
+def _(model: TrajGCN) -> nn.Module:
+    basis = _double(model.dct.basis) if isinstance(model.dct, DCT) else None
+    ends = _ends(model, model.start, model.head, basis=basis, global_residual=model.config.global_residual)
+    all_move = len(model.skeleton.moving) == 3 * model.num_joints
+    return FoldedForecast(fold(model.stage), ends, moving=None if all_move else model.moving.cpu())
+
+
+@fold_model.register
+def _(model: MSRGCN) -> nn.Module:
+    widen, follow = model.start
+    join, head = model.end[0]
+    ends = _ends(model, widen, head, normalizer=model.normalizer, global_residual=model.config.global_residual)
+    first, *coarser = model.encoder
+    pyramid = _Pyramid(
+        encoder=[FoldedResidual([fold(follow), fold(first)], skip=False), *map(fold, coarser)],
+        down=map(fold, model.down),
+        up=map(fold, model.up),
+        decoder=map(fold, model.decoder),
+        join=with_tail(_split_channels(affine(join.operator)), join.tail),
+    )
+    return FoldedForecast(pyramid, ends)
+
+
+@fold_model.register
+def _(model: MSRGCNReleased) -> nn.Module:
+    stage, head = model.end[0]
+    config = model.config
+    ends = _ends(
+        model,
+        model.start,
+        head,
+        basis=_double(model.dct.basis),
+        normalizer=model.normalizer,
+        global_residual=config.global_residual,
+    )
+    if len(config.channels) == 1 and config.e3_input == "d3":  # the finest head is the coarsest one
+        return FoldedForecast(FoldedResidual([fold(model.encoder[0]), fold(stage)], skip=False), ends)
+    pyramid = _Pyramid(
+        encoder=map(fold, model.encoder),
+        down=map(fold, model.down),
+        up=map(fold, model.up),
+        decoder=map(fold, model.decoder),
+        merge=[with_tail(_split_nodes(affine(block.resample)), block.tail) for block in model.crop],
+    )
+    return FoldedForecast(FoldedResidual([pyramid, fold(stage)], skip=False), ends)
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """First layer, on observed trajectories; last map, to future ones; and the linear map around both."""
+
+    first: FoldedLayer
+    last: FoldedLayer
+    skip: torch.Tensor | None
+    """``(future_frames, observed_frames)``."""
+
+
+def _ends(
+    model: ForecastModel,
+    start: nn.Module,
+    head: nn.Module,
+    *,
+    basis: torch.Tensor | None = None,
+    normalizer: MinMaxNormalizer | None = None,
+    global_residual: bool,
+) -> _Ends:
+    r"""Fold what is linear in time into both ends.
+
+    The network reads $a X P C^\top + c$, where $P$ repeats the last frame, $C$ is the DCT basis, and $a, c$ normalise;
+    its output $O$ becomes $(O - c) / a \cdot C$. With the global residual the constants cancel.
+    """
+    frames = torch.eye(model.observed_frames, dtype=torch.float64)
+    pad = torch.cat([frames, frames[:, -1:].expand(-1, model.future_frames)], dim=1)
+    basis = torch.eye(model.total_frames, dtype=torch.float64) if basis is None else basis
+    factor, offset = 1.0, 0.0
+    if normalizer is not None:
+        low, high = float(normalizer.minimum), float(normalizer.maximum)
+        factor, offset = 2 / (high - low), -2 * low / (high - low) - 1
+    if not isinstance(start, GraphConvBlock):
+        raise ConfigError(f"fold: expected a GraphConvBlock at the start, got {type(start).__name__}.")
+    future = basis[:, model.observed_frames :]
+    num_nodes = start.tail[0].num_nodes
+    entry = affine(start.operator).after_channels(factor * pad @ basis.T, offset, num_nodes)
+    exit_ = affine(head).before_channels(future / factor, 0.0 if global_residual else -offset)
+    return _Ends(
+        first=with_tail([entry], start.tail),
+        last=FoldedLayer([exit_]),
+        skip=(pad @ basis.T @ future).T.contiguous() if global_residual else None,
+    )
+
+
+def _split_channels(joined: Affine) -> list[Affine]:
+    """The map of two inputs side by side along the channels, as one map of each."""
+    assert joined.right is not None
+    upper, lower = joined.right.chunk(2, dim=0)
+    return [replace(joined, right=upper), replace(joined, right=lower, shift=None)]
+
+
+def _split_nodes(joined: Affine) -> list[Affine]:
+    """The map of two inputs side by side along the nodes, as one map of each."""
+    assert joined.left is not None
+    upper, lower = joined.left.chunk(2, dim=1)
+    return [replace(joined, left=upper.contiguous()), replace(joined, left=lower.contiguous(), shift=None)]
+
+
+class _Pyramid(nn.Module):
+    """Down to the coarsest scale and back to the finest."""
+
+    def __init__(
+        self,
+        *,
+        encoder: Iterable[nn.Module],
+        down: Iterable[nn.Module],
+        up: Iterable[nn.Module],
+        decoder: Iterable[nn.Module],
+        merge: Iterable[nn.Module] = (),
+        join: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder = nn.ModuleList(encoder), nn.ModuleList(decoder)
+        self.down, self.up, self.merge = nn.ModuleList(down), nn.ModuleList(up), nn.ModuleList(merge)
+        self.join = join
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        encoded: list[torch.Tensor] = []
+        for scale, stage in enumerate(self.encoder):
+            x = stage(self.down[scale - 1](x) if scale else x)
+            encoded.append(x)
+        for scale in reversed(range(len(encoded))):
+            if scale < len(encoded) - 1:
+                x = self.up[scale](x)
+                x = self.merge[scale](encoded[scale], x) if self.merge else x
+            x = self.decoder[scale](x)
+        return x if self.join is None else self.join(encoded[0], x)
+
+
+class FoldedForecast(nn.Module):
+    """A network between two ends, from observed to future poses.
+
+    Args:
+        body: Features ``(batch, nodes, channels)`` of the first layer to those of the last.
+        ends: What `fold_model` makes of padding, normalisation, DCT and their inverses.
+        moving: Coordinates that the network sees; the others keep their last value. None for all.
+
+    Shape:
+        - Input: ``(batch, observed_frames, joints, 3)``
+        - Output: ``(batch, future_frames, joints, 3)``, contiguous
+    """
+
+    skip: torch.Tensor | None
+    moving: torch.Tensor | None
+
+    def __init__(self, body: nn.Module, ends: _Ends, moving: torch.Tensor | None = None) -> None:
+        super().__init__()
+        self.body, self.first, self.last = body, ends.first, ends.last
+        self.register_buffer("skip", ends.skip)
+        self.register_buffer("moving", moving)
+
+    def forward(self, observed: torch.Tensor) -> torch.Tensor:
+        """Forecast; shapes as in the class."""
+        frames = observed.flatten(2)
+        if observed.shape[0] == 1:  # plain matrix products cost less than products of batches of one
+            return self._forecast(frames.squeeze(0)).unsqueeze(0).unflatten(2, (-1, 3))
+        return self._forecast(frames).unflatten(2, (-1, 3))
+
+    def _forecast(self, frames: torch.Tensor) -> torch.Tensor:
+        """From ``(batch, observed_frames, coordinates)``, or without the batch."""
+        seen = frames if self.moving is None else frames.index_select(-1, self.moving)
+        change = self.last(self.body(self.first(seen.transpose(-1, -2)))).transpose(-1, -2)
+        moved = change.contiguous() if self.skip is None else torch.matmul(self.skip, seen).add_(change)
+        if self.moving is None:
+            return moved
+        still = frames[..., -1:, :].expand(*moved.shape[:-1], -1)
+        return still.index_copy(-1, self.moving, moved)
+
+
+def _double(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().to("cpu", torch.float64)
