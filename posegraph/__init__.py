@@ -4,9 +4,12 @@ Submodules such as ``posegraph.registry`` are imported when they are first used.
 """
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from posegraph._version import __version__
+
+if TYPE_CHECKING:
+    from posegraph.inference import optimize
 
 _SUBMODULES = (
     "adjacency",
@@ -16,6 +19,7 @@ _SUBMODULES = (
     "evaluation",
     "forecast",
     "grouping",
+    "inference",
     "kinematics",
     "layers",
     "losses",
@@ -32,14 +36,16 @@ _SUBMODULES = (
     "viz",
 )
 
-__all__ = ["__version__"]
+__all__ = ["__version__", "optimize"]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name == "optimize":  # its module loads torch and the models
+        return importlib.import_module(f"{__name__}.inference").optimize
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_SUBMODULES])
+    return sorted([*globals(), "optimize", *_SUBMODULES])

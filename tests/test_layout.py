@@ -37,6 +37,7 @@ ORDER = (
     "metrics",
     "evaluation",
     "checkpoint",
+    "inference.*",
     "training.*",
     "forecast",
     "joint_errors",
@@ -47,7 +48,7 @@ ORDER = (
     "__main__",
 )
 # Modules of these folders may import one another. A model stands alone: each file is one published system.
-SHARING = ("data.*", "layers.*", "training.*", "viz.*", "reproduce.*", "cli.*")
+SHARING = ("data.*", "layers.*", "inference.*", "training.*", "viz.*", "reproduce.*", "cli.*")
 # Forbidden although the order would allow it.
 FORBIDDEN = {"layers.*": ("data.*",), "checkpoint": ("models.*",)}
 HEAVY = ("matplotlib", "tensorboard", "torch_geometric", "tqdm", "tyro")

@@ -1,17 +1,16 @@
-"""Layers as they are at inference: linear maps, one scale and one shift, one activation.
+r"""Layers as they are at inference: linear maps, one scale and one shift, one activation.
 
 In evaluation mode batch norm is a fixed scale and shift of each (node, channel) pair, and dropout does nothing. What
-remains of a block is $Y = \\sigma(S \\odot L X R + T)$. All of it is computed in float64, from the plain layers.
+remains of a block is $Y = \sigma(S \odot L X R + T)$. All of it is computed in float64, from the plain layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from posegraph.errors import ConfigError
@@ -99,12 +98,12 @@ def affine(layer: nn.Module) -> Affine:
 @affine.register
 def _(layer: GraphConv) -> Affine:
     adjacency = layer.adjacency if layer.mask is None else layer.adjacency * layer.mask
-    return Affine(_double(adjacency), _double(layer.weight), None if layer.bias is None else _double(layer.bias))
+    return Affine(as_double(adjacency), as_double(layer.weight), None if layer.bias is None else as_double(layer.bias))
 
 
 @affine.register
 def _(layer: PerNodeLinear) -> Affine:
-    return Affine(None, _double(layer.linear.weight.T), _double(layer.linear.bias))
+    return Affine(None, as_double(layer.linear.weight.T), as_double(layer.linear.bias))
 
 
 @affine.register
@@ -128,18 +127,18 @@ def _(layer: SkeletonConv) -> Affine:
     )
     dense = torch.zeros(layer.num_nodes, layer.num_nodes, dtype=torch.float64)
     dense.index_put_((edges[1].cpu(), edges[0].cpu()), weights.cpu(), accumulate=True)
-    return Affine(dense, _double(conv.lin.weight.T), None if conv.bias is None else _double(conv.bias))
+    return Affine(dense, as_double(conv.lin.weight.T), None if conv.bias is None else as_double(conv.bias))
 
 
 @affine.register
 def _(layer: NodeResample) -> Affine:
-    return Affine(_double(layer.weight), None, None if layer.bias is None else _double(layer.bias[:, None]))
+    return Affine(as_double(layer.weight), None, None if layer.bias is None else as_double(layer.bias[:, None]))
 
 
 @affine.register(JointPool)
 @affine.register(JointUnpool)
 def _(layer: JointPool | JointUnpool) -> Affine:
-    return Affine(_double(layer.matrix))
+    return Affine(as_double(layer.matrix))
 
 
 class FoldedLayer(nn.Module):
@@ -151,7 +150,7 @@ class FoldedLayer(nn.Module):
         maps: One for each input; their shifts are added up.
         scale: ``(nodes, channels)``, or None for one.
         shift: Added after the scale.
-        activation: Works in place; None for the identity.
+        activation: May work in place; None for the identity.
 
     Shape:
         - Inputs: ``(batch, in_nodes, in_channels)``, or without the batch
@@ -167,14 +166,13 @@ class FoldedLayer(nn.Module):
         *,
         scale: torch.Tensor | None = None,
         shift: torch.Tensor | None = None,
-        activation: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        activation: nn.Module | None = None,
     ) -> None:
         super().__init__()
         for one in maps:
             if one.shift is not None:
                 own = one.shift if scale is None else one.shift * scale
                 shift = own if shift is None else shift + own
-        self.num_inputs = len(maps)
         for index, one in enumerate(maps):
             self.register_buffer(f"left_{index}", one.left)
             self.register_buffer(f"right_{index}", None if one.right is None else one.right.contiguous())
@@ -184,9 +182,13 @@ class FoldedLayer(nn.Module):
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         """Apply the layer; shapes as in the class."""
-        y = multiply(self.left_0, inputs[0], self.right_0)
-        for index in range(1, self.num_inputs):
-            y = y.add_(multiply(getattr(self, f"left_{index}"), inputs[index], getattr(self, f"right_{index}")))
+        products = [
+            multiply(getattr(self, f"left_{index}"), x, getattr(self, f"right_{index}"))
+            for index, x in enumerate(inputs)
+        ]
+        y = products[0]
+        for product in products[1:]:
+            y = y.add_(product)
         if self.scale is not None and self.shift is not None:
             y = torch.addcmul(self.shift, self.scale, y)
         elif self.shift is not None:
@@ -256,22 +258,26 @@ def _norm_scale_and_shift(layer: nn.Module) -> tuple[torch.Tensor, torch.Tensor]
     if not isinstance(layer, NodeBatchNorm):
         raise ConfigError(f"fold: expected a NodeBatchNorm, got {type(layer).__name__}. Leave the model as it is.")
     norm = layer.norm
-    scale = _double(norm.weight) / (_double(norm.running_var) + norm.eps).sqrt()
-    shift = _double(norm.bias) - _double(norm.running_mean) * scale
+    scale = as_double(norm.weight) / (as_double(norm.running_var) + norm.eps).sqrt()
+    shift = as_double(norm.bias) - as_double(norm.running_mean) * scale
     shape = (layer.num_nodes, layer.channels)
     return scale.view(shape), shift.view(shape)
 
 
-def _in_place(activation: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
-    if isinstance(activation, nn.LeakyReLU):
-        slope = activation.negative_slope
-        return lambda x: F.leaky_relu_(x, slope)
-    if isinstance(activation, nn.Tanh):
-        return torch.tanh_
-    if isinstance(activation, nn.ReLU):
-        return torch.relu_
-    raise ConfigError(f"fold: expected a known activation, got {type(activation).__name__}. Leave the model as it is.")
+def _in_place(activation: nn.Module) -> nn.Module:
+    match activation:
+        case nn.LeakyReLU():
+            return nn.LeakyReLU(activation.negative_slope, inplace=True)
+        case nn.ReLU():
+            return nn.ReLU(inplace=True)
+        case nn.Tanh():
+            return activation
+        case _:
+            raise ConfigError(
+                f"fold: expected a known activation, got {type(activation).__name__}. Leave the model as it is."
+            )
 
 
-def _double(tensor: torch.Tensor) -> torch.Tensor:
+def as_double(tensor: torch.Tensor) -> torch.Tensor:
+    """The values of a parameter or buffer, in float64 on the CPU."""
     return tensor.detach().to("cpu", torch.float64)

@@ -6,7 +6,7 @@ around both. A forecast needs neither the coarser heads nor the reconstruction o
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import singledispatch
 
@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from posegraph.errors import ConfigError
-from posegraph.inference.fold import Affine, FoldedLayer, FoldedResidual, affine, fold, with_tail
+from posegraph.inference.fold import Affine, FoldedLayer, FoldedResidual, affine, as_double, fold, with_tail
 from posegraph.layers import DCT, GraphConvBlock
 from posegraph.models.base import ForecastModel
 from posegraph.models.msrgcn import MSRGCN
@@ -22,11 +22,11 @@ from posegraph.models.msrgcn_released import MSRGCNReleased
 from posegraph.models.traj_gcn import TrajGCN
 from posegraph.transforms import MinMaxNormalizer
 
-__all__ = ["FoldedForecast", "fold_model"]
+__all__ = ["FoldedForecast", "FoldedNetwork", "fold_model", "is_foldable"]
 
 
 @singledispatch
-def fold_model(model: ForecastModel) -> nn.Module:
+def fold_model(model: ForecastModel) -> FoldedForecast:
     """The inference form of a model, from observed to future poses, in float64 on the CPU.
 
     Args:
@@ -52,16 +52,25 @@ def fold_model(model: ForecastModel) -> nn.Module:
     )
 
 
-@fold_model.register
-def _(model: TrajGCN) -> nn.Module:
-    basis = _double(model.dct.basis) if isinstance(model.dct, DCT) else None
+def is_foldable(model: ForecastModel) -> bool:
+    """Whether `fold_model` has a rule for the class of a model and all its layers."""
+    try:
+        fold_model(model)
+    except ConfigError:
+        return False
+    return True
+
+
+@fold_model.register(TrajGCN)
+def _(model: TrajGCN) -> FoldedForecast:
+    basis = as_double(model.dct.basis) if isinstance(model.dct, DCT) else None
     ends = _ends(model, model.start, model.head, basis=basis, global_residual=model.config.global_residual)
     all_move = len(model.skeleton.moving) == 3 * model.num_joints
-    return FoldedForecast(fold(model.stage), ends, moving=None if all_move else model.moving.cpu())
+    return _forecast([fold(model.stage)], ends, moving=None if all_move else model.moving.cpu())
 
 
-@fold_model.register
-def _(model: MSRGCN) -> nn.Module:
+@fold_model.register(MSRGCN)
+def _(model: MSRGCN) -> FoldedForecast:
     widen, follow = model.start
     join, head = model.end[0]
     ends = _ends(model, widen, head, normalizer=model.normalizer, global_residual=model.config.global_residual)
@@ -73,23 +82,23 @@ def _(model: MSRGCN) -> nn.Module:
         decoder=map(fold, model.decoder),
         join=with_tail(_split_channels(affine(join.operator)), join.tail),
     )
-    return FoldedForecast(pyramid, ends)
+    return _forecast([pyramid], ends)
 
 
-@fold_model.register
-def _(model: MSRGCNReleased) -> nn.Module:
+@fold_model.register(MSRGCNReleased)
+def _(model: MSRGCNReleased) -> FoldedForecast:
     stage, head = model.end[0]
     config = model.config
     ends = _ends(
         model,
         model.start,
         head,
-        basis=_double(model.dct.basis),
+        basis=as_double(model.dct.basis),
         normalizer=model.normalizer,
         global_residual=config.global_residual,
     )
     if len(config.channels) == 1 and config.e3_input == "d3":  # the finest head is the coarsest one
-        return FoldedForecast(FoldedResidual([fold(model.encoder[0]), fold(stage)], skip=False), ends)
+        return _forecast([fold(model.encoder[0]), fold(stage)], ends)
     pyramid = _Pyramid(
         encoder=map(fold, model.encoder),
         down=map(fold, model.down),
@@ -97,7 +106,7 @@ def _(model: MSRGCNReleased) -> nn.Module:
         decoder=map(fold, model.decoder),
         merge=[with_tail(_split_nodes(affine(block.resample)), block.tail) for block in model.crop],
     )
-    return FoldedForecast(FoldedResidual([pyramid, fold(stage)], skip=False), ends)
+    return _forecast([pyramid, fold(stage)], ends)
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,10 @@ def _split_nodes(joined: Affine) -> list[Affine]:
     return [replace(joined, left=upper.contiguous()), replace(joined, left=lower.contiguous(), shift=None)]
 
 
+def _forecast(body: Iterable[nn.Module], ends: _Ends, moving: torch.Tensor | None = None) -> FoldedForecast:
+    return FoldedForecast(FoldedNetwork(ends.first, *body, ends.last), ends.skip, moving)
+
+
 class _Pyramid(nn.Module):
     """Down to the coarsest scale and back to the finest."""
 
@@ -189,45 +202,63 @@ class _Pyramid(nn.Module):
         return x if self.join is None else self.join(encoded[0], x)
 
 
+class FoldedNetwork(nn.Sequential):
+    """All folded layers, from observed trajectories to what the network adds to the linear part of the forecast.
+
+    What a backend compiles: it holds matrix products, sums, activations and transpositions, and nothing else.
+
+    Shape:
+        - Input: ``(batch, observed_frames, nodes)``, or without the batch
+        - Output: ``(batch, future_frames, nodes)``, or without the batch
+    """
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """Apply the network; shapes as in the class."""
+        return super().forward(frames.transpose(-1, -2)).transpose(-1, -2)
+
+
 class FoldedForecast(nn.Module):
-    """A network between two ends, from observed to future poses.
+    """A network from observed to future poses, and the linear map around it.
 
     Args:
-        body: Features ``(batch, nodes, channels)`` of the first layer to those of the last.
-        ends: What `fold_model` makes of padding, normalisation, DCT and their inverses.
+        network: The nonlinear part.
+        skip: Matrix ``(future_frames, observed_frames)`` of the sum around it; None for no sum.
         moving: Coordinates that the network sees; the others keep their last value. None for all.
 
     Shape:
         - Input: ``(batch, observed_frames, joints, 3)``
-        - Output: ``(batch, future_frames, joints, 3)``, contiguous
+        - Output: ``(batch, future_frames, joints, 3)``, contiguous, never shared with a later call
     """
 
     skip: torch.Tensor | None
     moving: torch.Tensor | None
 
-    def __init__(self, body: nn.Module, ends: _Ends, moving: torch.Tensor | None = None) -> None:
+    def __init__(self, network: nn.Module, skip: torch.Tensor | None, moving: torch.Tensor | None = None) -> None:
         super().__init__()
-        self.body, self.first, self.last = body, ends.first, ends.last
-        self.register_buffer("skip", ends.skip)
+        self.network = network
+        self.register_buffer("skip", skip)
         self.register_buffer("moving", moving)
 
     def forward(self, observed: torch.Tensor) -> torch.Tensor:
         """Forecast; shapes as in the class."""
-        frames = observed.flatten(2)
-        if observed.shape[0] == 1:  # plain matrix products cost less than products of batches of one
-            return self._forecast(frames.squeeze(0)).unsqueeze(0).unflatten(2, (-1, 3))
-        return self._forecast(frames).unflatten(2, (-1, 3))
+        return self.complete(observed, self.network)
 
-    def _forecast(self, frames: torch.Tensor) -> torch.Tensor:
+    def complete(self, observed: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Forecast with ``network``, some other form of the network, in place of its own."""
+        frames = observed.flatten(2)
+        single = frames.shape[0] == 1  # plain matrix products cost less than products of batches of one
+        future = self._future(frames.squeeze(0), network).unsqueeze(0) if single else self._future(frames, network)
+        return future.unflatten(2, (-1, 3))
+
+    def _future(self, frames: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         """From ``(batch, observed_frames, coordinates)``, or without the batch."""
         seen = frames if self.moving is None else frames.index_select(-1, self.moving)
-        change = self.last(self.body(self.first(seen.transpose(-1, -2)))).transpose(-1, -2)
-        moved = change.contiguous() if self.skip is None else torch.matmul(self.skip, seen).add_(change)
+        change = network(seen)
+        if self.skip is None:  # a backend may use its output buffer again
+            moved = change.clone(memory_format=torch.contiguous_format)
+        else:
+            moved = torch.matmul(self.skip, seen).add_(change)
         if self.moving is None:
             return moved
         still = frames[..., -1:, :].expand(*moved.shape[:-1], -1)
         return still.index_copy(-1, self.moving, moved)
-
-
-def _double(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().to("cpu", torch.float64)

@@ -1,0 +1,118 @@
+"""Which backend is the quickest here: measured once for a model and machine, then remembered.
+
+The choice lies in the cache folder of `posegraph.data.cache`, one small JSON file for each question. Delete the files, or
+set ``POSEGRAPH_CACHE=off``, to measure again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from posegraph._files import replace_file
+from posegraph._version import __version__
+from posegraph.data.cache import cache_folder
+from posegraph.inference.backends import Run
+from posegraph.models.base import ForecastModel
+
+__all__ = ["describe_machine", "measure", "question", "recall", "remember"]
+
+_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
+_SECONDS = 0.5  # that each candidate may take: enough for a minimum, little beside what it saves
+_MIN_CALLS = 3
+
+
+def describe_machine() -> dict[str, Any]:
+    """What the time of a forecast depends on besides the model: processor, threads, versions.
+
+    Examples:
+        >>> from posegraph.inference.choice import describe_machine
+        >>> sorted(describe_machine())
+        ['cores', 'platform', 'processor', 'python', 'threads', 'versions']
+    """
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {"posegraph": __version__} | {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def question(model: ForecastModel, batch_size: int, precision: str) -> str:
+    """A key of everything that the choice depends on."""
+    parts = {
+        "machine": describe_machine(),
+        "model": type(model).__qualname__,
+        "config": dataclasses.asdict(model.config),
+        "nodes": len(model.skeleton.moving),
+        "grouping": [grouping.num_groups for grouping in model.groupings],
+        "frames": [model.observed_frames, model.future_frames],
+        "batch_size": batch_size,
+        "precision": precision,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
+
+
+def measure(runs: Mapping[str, Run], frames: torch.Tensor) -> dict[str, float]:
+    """Least time of a call of each candidate, in milliseconds; all take turns, so that load hits them alike."""
+    least = dict.fromkeys(runs, float("inf"))
+    end = time.perf_counter() + _SECONDS * len(runs)
+    calls = 0
+    while calls < _MIN_CALLS or time.perf_counter() < end:
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(frames)
+            least[name] = min(least[name], 1e3 * (time.perf_counter() - start))
+        calls += 1
+    return least
+
+
+def recall(key: str) -> dict[str, float] | None:
+    """The times remembered under a key; None if there are none or their file is damaged."""
+    folder = cache_folder()
+    if folder is None:
+        return None
+    try:
+        times = json.loads((folder / f"{key}.json").read_text(encoding="utf-8"))["milliseconds"]
+        return {str(name): float(value) for name, value in times.items()} or None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def remember(key: str, milliseconds: Mapping[str, float]) -> None:
+    """Keep times under a key. A cache that cannot be written is no error: they are measured again next time."""
+    folder = cache_folder()
+    if folder is None:
+        return
+    text = json.dumps({"milliseconds": dict(milliseconds), "machine": describe_machine()}, indent=2) + "\n"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / f"{key}.json", lambda file: file.write(text.encode()))
