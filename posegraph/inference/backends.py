@@ -54,8 +54,7 @@ class Backend:
         absent = [package for package in self.packages if importlib.util.find_spec(package) is None]
         if absent:
             return (
-                f"{' and '.join(map(repr, absent))} not installed. "
-                f"Install with: pip install 'posegraph[{self.name}]'"
+                f"{' and '.join(map(repr, absent))} not installed. Install with: pip install 'posegraph[{self.name}]'"
             )
         if self.needs_compiler and _compiler() is None:
             return "no C++ compiler found. Install g++, or set CXX to one"

@@ -96,9 +96,7 @@ class _Plans:
     Each is prepared when it is first needed. All share the folded weights.
     """
 
-    def __init__(
-        self, model: ForecastModel, backend: Backend, precision: Precision, batch_size: int | None
-    ) -> None:
+    def __init__(self, model: ForecastModel, backend: Backend, precision: Precision, batch_size: int | None) -> None:
         self._forecast: FoldedForecast = fold_model(model).float().eval()
         self._backend, self._precision = backend, precision
         self._batch_size = batch_size
@@ -114,14 +112,16 @@ class _Plans:
 
     def _size(self, size: int) -> int | None:
         """Which plan serves a batch: 1, the chosen size, or None for any."""
-        return size if size == 1 or (size == self._batch_size and not self._backend.any_batch) else None
+        fixed = size == self._batch_size and not self._backend.any_batch
+        return size if size == 1 or fixed else None
 
     def _run(self, size: int | None) -> Run:
         if size not in self._runs:
-            fixed = size is not None or self._backend.any_batch
-            backend = self._backend if fixed else BACKENDS["eager"]
+            able = size is not None or self._backend.any_batch
+            backend = self._backend if able else BACKENDS["eager"]
             shape = self._nodes if size == 1 else (size, *self._nodes)
-            self._runs[size] = backend.prepare(self._forecast.network, shape, self._precision)
+            with torch.no_grad():  # as in every forecast, or torch.compile would compile again
+                self._runs[size] = backend.prepare(self._forecast.network, shape, self._precision)
         return self._runs[size]
 
 
@@ -192,9 +192,7 @@ def optimize(
         return OptimizedForecaster(copied, backend=backend, precision=precision, batch_size=batch_size)
     times = _times(copied, batch_size, precision)
     quickest = min(times, key=times.__getitem__)
-    return OptimizedForecaster(
-        copied, backend=quickest, precision=precision, batch_size=batch_size, milliseconds=times
-    )
+    return OptimizedForecaster(copied, backend=quickest, precision=precision, batch_size=batch_size, milliseconds=times)
 
 
 def _times(model: ForecastModel, batch_size: int | None, precision: Precision) -> dict[str, float]:

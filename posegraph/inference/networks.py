@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import singledispatch
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,7 +25,6 @@ from posegraph.transforms import MinMaxNormalizer
 __all__ = ["FoldedForecast", "FoldedNetwork", "fold_model", "is_foldable"]
 
 
-@singledispatch
 def fold_model(model: ForecastModel) -> FoldedForecast:
     """The inference form of a model, from observed to future poses, in float64 on the CPU.
 
@@ -47,9 +46,12 @@ def fold_model(model: ForecastModel) -> FoldedForecast:
         >>> bool((fold_model(model)(observed) - model.predict(observed)).abs().max() < 1e-12)
         True
     """
-    raise ConfigError(
-        f"fold: expected a model with a folded form, got {type(model).__name__}. Forecast with the model itself."
-    )
+    rule = _RULES.get(type(model))  # not a subclass, which may compute something else
+    if rule is None:
+        raise ConfigError(
+            f"fold: expected a model with a folded form, got {type(model).__name__}. Forecast with the model itself."
+        )
+    return rule(model)
 
 
 def is_foldable(model: ForecastModel) -> bool:
@@ -61,16 +63,14 @@ def is_foldable(model: ForecastModel) -> bool:
     return True
 
 
-@fold_model.register(TrajGCN)
-def _(model: TrajGCN) -> FoldedForecast:
+def _fold_traj_gcn(model: TrajGCN) -> FoldedForecast:
     basis = as_double(model.dct.basis) if isinstance(model.dct, DCT) else None
     ends = _ends(model, model.start, model.head, basis=basis, global_residual=model.config.global_residual)
     all_move = len(model.skeleton.moving) == 3 * model.num_joints
     return _forecast([fold(model.stage)], ends, moving=None if all_move else model.moving.cpu())
 
 
-@fold_model.register(MSRGCN)
-def _(model: MSRGCN) -> FoldedForecast:
+def _fold_msrgcn(model: MSRGCN) -> FoldedForecast:
     widen, follow = model.start
     join, head = model.end[0]
     ends = _ends(model, widen, head, normalizer=model.normalizer, global_residual=model.config.global_residual)
@@ -85,8 +85,7 @@ def _(model: MSRGCN) -> FoldedForecast:
     return _forecast([pyramid], ends)
 
 
-@fold_model.register(MSRGCNReleased)
-def _(model: MSRGCNReleased) -> FoldedForecast:
+def _fold_msrgcn_released(model: MSRGCNReleased) -> FoldedForecast:
     stage, head = model.end[0]
     config = model.config
     ends = _ends(
@@ -262,3 +261,10 @@ class FoldedForecast(nn.Module):
             return moved
         still = frames[..., -1:, :].expand(*moved.shape[:-1], -1)
         return still.index_copy(-1, self.moving, moved)
+
+
+_RULES: dict[type[ForecastModel], Callable[[Any], FoldedForecast]] = {
+    TrajGCN: _fold_traj_gcn,
+    MSRGCN: _fold_msrgcn,
+    MSRGCNReleased: _fold_msrgcn_released,
+}

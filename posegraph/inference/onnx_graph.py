@@ -19,8 +19,10 @@ from posegraph.inference.networks import FoldedNetwork
 
 __all__ = ["INPUT", "OUTPUT", "to_onnx"]
 
-INPUT, OUTPUT = "frames", "change"
-"""Names of the model's input and output."""
+INPUT = "frames"
+"""Name of the model's input."""
+OUTPUT = "change"
+"""Name of the model's output."""
 _OPSET, _IR_VERSION = 17, 8  # of 2022: what every runtime of today reads
 
 
@@ -48,7 +50,7 @@ def to_onnx(network: FoldedNetwork, shape: tuple[int | None, ...], *, extra: str
         [*writer.nodes, onnx.helper.make_node("Identity", [output], [OUTPUT])],
         "forecast",
         [value(INPUT, float32, [axis if axis is not None else "batch" for axis in shape])],
-        [value(OUTPUT, float32, None)],
+        [value(OUTPUT, float32, [None] * len(shape))],
         list(writer.constants.values()),
     )
     opset = onnx.helper.make_opsetid("", _OPSET)

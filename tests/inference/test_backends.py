@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from posegraph.errors import ConfigError, MissingDependencyError
+from posegraph.inference import backends
+from posegraph.inference.backends import BACKENDS, available, find
+from posegraph.inference.networks import fold_model
+from tests.inference.models import relative_error, trained
+
+SMALL = {"channels": 4, "num_blocks": 1}
+ERROR = {"fp32": 1e-6, "bf16": 3e-2}
+CASES = [
+    pytest.param(
+        name,
+        precision,
+        marks=pytest.mark.skipif(backend.missing() is not None, reason=f"{name}: {backend.missing()}"),
+    )
+    for name, backend in BACKENDS.items()
+    for precision in backend.precisions
+    if (backend.quick or precision == "fp32")
+]
+
+
+# PyTorch's compilers call what PyTorch deprecates.
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning", "ignore:.*is deprecated:FutureWarning")
+@pytest.mark.parametrize(("name", "precision"), CASES)
+def test_backends_compute_what_the_network_does(name: str, precision: backends.Precision) -> None:
+    backend = BACKENDS[name]
+    network = fold_model(trained("msrgcn-1l", **SMALL)).float().network
+    network = network if backend.quick else network[:1]  # compilers take long for a whole model
+    with torch.no_grad():
+        for shape in ((10, 66), (None, 10, 66)) if backend.any_batch else ((10, 66),):
+            run = backend.prepare(network, shape, precision)
+            for size in (2, 5) if None in shape else (0,):
+                frames = 300 * torch.randn(*((size,) if size else ()), 10, 66)
+                output = run(frames)
+                assert output.dtype == torch.float32
+                assert relative_error(output, network(frames)) < ERROR[precision]
+                assert relative_error(run(frames.transpose(-1, -2).contiguous().transpose(-1, -2)), output) < 1e-6
+
+
+def test_aot_in_bfloat16_runs_between_float32() -> None:
+    network = fold_model(trained("msrgcn-1l", **SMALL)).float().network
+    frames = 300 * torch.randn(10, 66)
+    with torch.no_grad():
+        output = backends._Narrowed(network)(frames)
+        assert relative_error(output, network(frames)) < ERROR["bf16"]
+        assert torch.equal(output, BACKENDS["eager"].prepare(network, (10, 66), "bf16")(frames))
+
+
+def test_eager_is_always_there() -> None:
+    assert "eager" in available()
+    assert find("eager", "fp32") is BACKENDS["eager"]
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"backend: expected 'auto', 'plain', 'eager', .* got 'tvm'. Available here: 'ea"
+    ):
+        find("tvm", "fp32")
+
+
+def test_precisions_that_a_backend_lacks_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"'onnx' does not compute in 'bf16'. Use one of 'eager', 'openvino'"):
+        find("onnx", "bf16")
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = dataclasses.replace(BACKENDS["onnx"], packages=("onnx", "no_such_package"))
+    monkeypatch.setitem(BACKENDS, "onnx", lacking)
+    with pytest.raises(
+        MissingDependencyError,
+        match=r"backend 'onnx': .*'no_such_package' not installed. Install with: pip install 'posegraph\[onnx\]'. "
+        r"Available here: 'eager'.*; not 'onnx'",
+    ):
+        find("onnx", "fp32")
+
+
+def test_a_compiler_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(MissingDependencyError, match=r"'aot': no C\+\+ compiler found. Install g\+\+, or set CXX"):
+        find("aot", "fp32")
+    assert "aot" not in available()
+    monkeypatch.delenv("CXX")
+    monkeypatch.setenv("PATH", "")
+    assert BACKENDS["compile"].missing() is not None

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import posegraph
+from posegraph import registry
+from posegraph.errors import ConfigError, ShapeError
+from posegraph.inference import choice, optimize
+from posegraph.inference.backends import BACKENDS
+from tests.inference.models import expected_forecast, observed_poses, relative_error, trained
+
+QUICK = [name for name, backend in BACKENDS.items() if backend.quick and backend.missing() is None]
+# The backends of other packages are in the extras "onnx" and "openvino"; without them PyTorch's own is tested alone.
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("POSEGRAPH_CACHE", str(tmp_path))
+    monkeypatch.setattr(choice, "_SECONDS", 0.01)
+    return tmp_path
+
+
+def test_the_package_offers_it() -> None:
+    assert posegraph.optimize is optimize
+    assert "optimize" in dir(posegraph)
+
+
+@pytest.mark.parametrize("backend", QUICK)
+@pytest.mark.parametrize("name", ["traj-gcn", "msrgcn", "msrgcn-released"])
+def test_forecasts_are_those_of_the_model(name: str, backend: Any) -> None:
+    """For batches of any size in any order, whatever size it was made for."""
+    model = trained(name)
+    for batch_size in (None, 3):
+        fast = optimize(model, backend=backend, batch_size=batch_size)
+        kept = []
+        for batch in (3, 1, 128, 3):
+            observed = observed_poses(model, batch, seed=len(kept))
+            expected = expected_forecast(model, observed)
+            forecast = fast.predict(observed)
+            assert forecast.dtype == torch.float32
+            assert not forecast.requires_grad
+            assert relative_error(forecast, expected) < 1e-6
+            kept.append((forecast, expected))
+        assert all(relative_error(forecast, expected) < 1e-6 for forecast, expected in kept), "memory was used again"
+
+
+@pytest.mark.parametrize("backend", [name for name in QUICK if "bf16" in BACKENDS[name].precisions])
+def test_bfloat16_keeps_the_linear_part_exact(backend: Any) -> None:
+    """Only what the network adds to the last pose is rounded, not the position itself."""
+    model = trained("msrgcn-released")
+    observed = observed_poses(model, 4) + 50_000.0
+    error = (
+        (optimize(model, backend=backend, precision="bf16")(observed) - optimize(model, backend="eager")(observed))
+        .abs()
+        .max()
+    )
+    change = (optimize(model, backend="eager")(observed) - observed[:, -1:]).abs().max()
+    assert error < 0.1 * change
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_registered_model_is_taken(name: str, cache: Path) -> None:
+    narrow: dict[str, Any] = {
+        "dmgnn": {"channels": (4, 6), "embedding_channels": 8, "decoder_channels": 8, "fusion_levels": 1},
+        "residual-sup": {"channels": 16},
+        "pgbig": {"channels": 4, "num_stages": 2},
+        "msrgcn-released": {"channels": (6, 8), "num_blocks": 1, "finest_end_blocks": 1},
+        "msrgcn": {"channels": 6, "num_blocks": 1},
+        "traj-gcn": {"channels": 6, "num_blocks": 1},
+    }
+    key = next((key for key in sorted(narrow, key=len, reverse=True) if name.startswith(key)), None)
+    model = registry.build(name, **(narrow[key] if key else {})).eval()
+    fast = optimize(model)
+    assert (fast.backend == "plain") == (key not in ("msrgcn", "msrgcn-released", "traj-gcn"))
+    observed = observed_poses(model, 2)
+    labels = (torch.zeros(2, dtype=torch.int64),) if model.actions else ()
+    with torch.no_grad():
+        expected = model.predict(observed, *labels)
+    assert relative_error(fast.predict(observed, *labels), expected) < 2e-6
+
+
+def test_the_choice_is_made_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def measure(runs: Any, frames: torch.Tensor) -> dict[str, float]:
+        asked.append(tuple(runs))
+        assert frames.shape[0] == 3
+        return {name: float(index) for index, name in enumerate(reversed(list(runs)))}
+
+    monkeypatch.setattr(choice, "measure", measure)
+    model = trained("traj-gcn")
+    for _ in range(2):
+        fast = optimize(model, batch_size=3)
+        assert fast.backend == QUICK[-1]
+        assert fast.milliseconds[fast.backend] == 0.0
+    assert asked == [tuple(QUICK)]
+    (file,) = cache.glob("*.json")
+    file.write_text('{"milliseconds": {"a backend of tomorrow": 0.1}}')
+    assert optimize(model, batch_size=3).backend == QUICK[-1]
+    assert len(asked) == 2
+
+
+def test_a_wrong_candidate_is_never_chosen(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(network: Any, shape: Any, precision: Any) -> Any:
+        return lambda frames: 1.01 * network(frames)
+
+    broken = dataclasses.replace(BACKENDS["onnx"], prepare=wrong, packages=())
+    monkeypatch.setitem(BACKENDS, "onnx", broken)
+    fast = optimize(trained("traj-gcn"))
+    assert "eager" in fast.milliseconds
+    assert "onnx" not in fast.milliseconds
+
+
+def test_it_keeps_the_weights_of_its_time() -> None:
+    model = trained("traj-gcn")
+    observed = observed_poses(model, 2)
+    for backend in ("eager", "plain"):
+        fast = optimize(model, backend=backend)
+        before = fast(observed)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.5)
+        assert torch.equal(fast(observed), before)
+
+
+def test_models_in_training_and_other_number_types() -> None:
+    model = trained("msrgcn-1l").train()
+    observed = observed_poses(model, 2)
+    fast = optimize(model, backend="eager")
+    assert model.training
+    expected = expected_forecast(model.eval(), observed)
+    assert relative_error(fast(observed), expected) < 1e-6
+    assert relative_error(fast(observed.double()), expected) < 1e-6
+    assert relative_error(optimize(model.double(), backend="eager")(observed), expected) < 1e-6
+
+
+def test_an_empty_batch_gives_an_empty_forecast() -> None:
+    model = trained("msrgcn-1l")
+    assert optimize(model, backend="eager")(observed_poses(model, 0)).shape == (0, 25, 22, 3)
+
+
+def test_backends_of_fixed_batches_take_others_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[Any] = []
+
+    def prepare(network: Any, shape: Any, precision: Any) -> Any:
+        def run(frames: torch.Tensor) -> torch.Tensor:
+            assert frames.shape == shape
+            return network(frames)
+
+        prepared.append(shape)
+        return run
+
+    fixed = dataclasses.replace(BACKENDS["aot"], prepare=prepare, needs_compiler=False)
+    monkeypatch.setitem(BACKENDS, "aot", fixed)
+    model = trained("traj-gcn", channels=4, num_blocks=1)
+    fast = optimize(model, backend="aot", batch_size=2)
+    assert prepared == [(2, 10, 66)]
+    for batch in (2, 5, 2, 1, 1):
+        observed = observed_poses(model, batch)
+        assert relative_error(fast(observed), expected_forecast(model, observed)) < 1e-6
+    assert prepared == [(2, 10, 66), (10, 66)]
+
+
+def test_it_says_what_it_is() -> None:
+    assert repr(optimize(trained("traj-gcn"), backend="eager")) == (
+        "OptimizedForecaster('traj-gcn', backend='eager', precision='fp32')"
+    )
+
+
+def test_poses_of_another_shape_or_device_are_refused() -> None:
+    fast = optimize(trained("traj-gcn"), backend="eager")
+    with pytest.raises(ShapeError, match=r"observed poses: expected \(batch, 10 frames, 22 joints, 3\)"):
+        fast(torch.zeros(1, 10, 25, 3))
+    with pytest.raises(
+        ConfigError, match=r"observed poses: expected them on the CPU, got meta. Call `.cpu\(\)` first."
+    ):
+        fast(torch.zeros(1, 10, 22, 3, device="meta"))
+
+
+def test_settings_that_cannot_work_are_refused() -> None:
+    model, still = trained("traj-gcn"), registry.build("zero-velocity")
+    with pytest.raises(ConfigError, match="precision: expected one of 'fp32', 'bf16'; got 'int8'"):
+        optimize(model, precision="int8")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="backend: expected one of 'auto', 'plain', 'eager', .* got 'tvm'"):
+        optimize(model, backend="tvm")  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="batch_size: expected an integer of at least 1, got 0"):
+        optimize(model, batch_size=0)
+    with pytest.raises(ConfigError, match="expected a model on the CPU, .* got one on meta. Move it"):
+        optimize(trained("traj-gcn").to("meta"))
+    with pytest.raises(ConfigError, match="backend 'plain' computes in the model's own type, got 'bf16'"):
+        optimize(model, backend="plain", precision="bf16")
+    for settings in ({"backend": "eager"}, {"precision": "bf16"}):
+        with pytest.raises(
+            ConfigError, match="expected a model with a folded form, got ZeroVelocity .*Use backend 'pla"
+        ):
+            optimize(still, **settings)
