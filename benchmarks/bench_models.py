@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from benchmarks.compare import compare, trained
 from posegraph import registry
+from posegraph.inference.backends import BACKENDS
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
@@ -60,3 +62,14 @@ def test_training_step(benchmark, name, device):
     loss = benchmark.pedantic(run, rounds=5, warmup_rounds=1)
     assert bool(loss.isfinite())
     benchmark.extra_info["windows_per_second"] = batch / benchmark.stats.stats.min
+
+
+@pytest.mark.parametrize("backend", [name for name, backend in BACKENDS.items() if not backend.missing()])
+@pytest.mark.parametrize("batch", [1, 128])
+@pytest.mark.parametrize("name", ["msrgcn-released", "traj-gcn", "msrgcn"])
+def test_optimized_predict(benchmark, name, batch, backend):
+    """Plain and optimised forecasts take turns; the benchmark's own time is that of the whole comparison."""
+    model = trained(name, "cmu")
+    _, row = benchmark.pedantic(compare, (model, batch, [(backend, "fp32")], 2.0), rounds=1)
+    assert row["error"] < 1e-6
+    benchmark.extra_info.update(row)

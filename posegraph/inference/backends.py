@@ -143,7 +143,8 @@ def _aot(network: FoldedNetwork, shape: _Shape, precision: Precision) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "network.pt2")
         aoti_compile_and_package(exported, package_path=path)
-        return aoti_load_package(path)
+        run = aoti_load_package(path)
+    return lambda frames: run(frames.contiguous())  # it does not look at strides
 
 
 def _onnx(network: FoldedNetwork, shape: _Shape, precision: Precision) -> Run:

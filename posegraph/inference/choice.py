@@ -1,7 +1,7 @@
 """Which backend is the quickest here: measured once for a model and machine, then remembered.
 
-The choice lies in the cache folder of `posegraph.data.cache`, one small JSON file for each question. Delete the files, or
-set ``POSEGRAPH_CACHE=off``, to measure again.
+The choice lies in the cache folder of `posegraph.data.cache`, one small JSON file for each question. Delete the
+files, or set ``POSEGRAPH_CACHE=off``, to measure again.
 """
 
 from __future__ import annotations

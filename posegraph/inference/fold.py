@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import singledispatch
+from typing import Any
 
 import torch
 from torch import nn
@@ -116,18 +117,14 @@ def _(layer: SkeletonConv) -> Affine:
         raise ConfigError(
             f"fold: expected a skeleton convolution by GCNConv, got {type(conv).__name__}. Leave the model as it is."
         )
-    edges, weights = gcn_norm(
-        layer.edge_index,
-        None,
-        layer.num_nodes,
-        conv.improved,
-        conv.add_self_loops,
-        conv.flow,
-        torch.float64,
+    normalized: Any = gcn_norm(
+        layer.edge_index, None, layer.num_nodes, conv.improved, conv.add_self_loops, conv.flow, torch.float64
     )
+    edges, weights = (tensor.cpu() for tensor in normalized)
     dense = torch.zeros(layer.num_nodes, layer.num_nodes, dtype=torch.float64)
-    dense.index_put_((edges[1].cpu(), edges[0].cpu()), weights.cpu(), accumulate=True)
-    return Affine(dense, as_double(conv.lin.weight.T), None if conv.bias is None else as_double(conv.bias))
+    dense.index_put_((edges[1], edges[0]), weights, accumulate=True)
+    bias = next((as_double(value) for name, value in conv.named_parameters() if name == "bias"), None)
+    return Affine(dense, as_double(conv.lin.weight.T), bias)
 
 
 @affine.register
@@ -249,7 +246,7 @@ def _(sequence: nn.Sequential) -> nn.Module:
 
 def with_tail(maps: Sequence[Affine], tail: nn.Sequential) -> FoldedLayer:
     """Maps of the inputs, then the batch norm and activation of a block."""
-    norm, activation, _ = tail
+    norm, activation, _dropout = tail
     scale, shift = _norm_scale_and_shift(norm)
     return FoldedLayer(maps, scale=scale, shift=shift, activation=_in_place(activation))
 
@@ -258,8 +255,9 @@ def _norm_scale_and_shift(layer: nn.Module) -> tuple[torch.Tensor, torch.Tensor]
     if not isinstance(layer, NodeBatchNorm):
         raise ConfigError(f"fold: expected a NodeBatchNorm, got {type(layer).__name__}. Leave the model as it is.")
     norm = layer.norm
-    scale = as_double(norm.weight) / (as_double(norm.running_var) + norm.eps).sqrt()
-    shift = as_double(norm.bias) - as_double(norm.running_mean) * scale
+    mean, variance = (as_double(norm.get_buffer(name)) for name in ("running_mean", "running_var"))
+    scale = as_double(norm.weight) / (variance + norm.eps).sqrt()
+    shift = as_double(norm.bias) - mean * scale
     shape = (layer.num_nodes, layer.channels)
     return scale.view(shape), shift.view(shape)
 

@@ -98,7 +98,8 @@ class _Plans:
 
     def __init__(self, model: ForecastModel, backend: Backend, precision: Precision, batch_size: int | None) -> None:
         self._forecast: FoldedForecast = fold_model(model).float().eval()
-        self._backend, self._precision = backend, precision
+        self._backend = backend
+        self._precision: Precision = precision
         self._batch_size = batch_size
         self._nodes = model.observed_frames, len(model.skeleton.moving)
         self._runs: dict[int | None, Run] = {}
@@ -134,8 +135,8 @@ def optimize(
 ) -> OptimizedForecaster:
     """Make a model ready to forecast as fast as this machine can, on the CPU.
 
-    The forecasts are those of ``model.eval().predict``, to about 1e-6 of the largest coordinate in fp32. Batch norm becomes
-    part of the layers before it, heads that only training needs are left out, and what is linear in time (padding,
+    The forecasts are those of ``model.eval().predict``, to about 1e-6 of the largest coordinate in fp32. Batch norm
+    becomes part of the layers before it, heads that only training needs are left out, and what is linear in time (padding,
     DCT, normalisation) becomes part of the first and last layer. Models that have no such form keep their own code,
     as backend "plain".
 
@@ -143,7 +144,7 @@ def optimize(
         model: A trained model on the CPU. It is not changed; its later changes have no effect.
         batch_size: Number of windows a call to be fast for; by default 1. Other numbers work as well.
         precision: ``"fp32"``, or ``"bf16"`` for products in bfloat16: faster for large batches where the processor
-            has instructions for them, with an error of about 1e-2 of how far the poses move.
+            has instructions for them, with an error of about 1e-2 of the largest displacement.
         backend: ``"auto"`` measures PyTorch and the runtimes that are installed, once for each machine and kind of
             model, and takes the quickest. ``"eager"``, ``"onnx"`` (ONNX Runtime), ``"openvino"``, ``"compile"``
             (torch.compile) and ``"aot"`` (AOTInductor) name one; the last two run a C++ compiler for up to a minute,
@@ -173,7 +174,7 @@ def optimize(
         check_positive(batch_size=batch_size)
     if model.device.type != "cpu":
         raise ConfigError(
-            f"device: expected a model on the CPU, the only device with optimised forecasts, got one on {model.device}. "
+            f"device: expected a model on the CPU, the only device that this works on, got one on {model.device}. "
             "Move it with model.cpu(), or forecast with model.predict there."
         )
     copied = copy.deepcopy(model).eval()

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from posegraph.errors import ConfigError
-from posegraph.inference.fold import Affine, FoldedLayer, FoldedResidual, affine, as_double, fold, with_tail
-from posegraph.layers import DCT, GraphConvBlock
+from posegraph.inference.fold import FoldedLayer, FoldedResidual, affine, as_double, fold, with_tail
+from posegraph.layers import DCT, GraphConvBlock, ResampleBlock
 from posegraph.models.base import ForecastModel
 from posegraph.models.msrgcn import MSRGCN
 from posegraph.models.msrgcn_released import MSRGCNReleased
@@ -72,7 +72,7 @@ def _fold_traj_gcn(model: TrajGCN) -> FoldedForecast:
 
 def _fold_msrgcn(model: MSRGCN) -> FoldedForecast:
     widen, follow = model.start
-    join, head = model.end[0]
+    join, head = _two(model.end[0])
     ends = _ends(model, widen, head, normalizer=model.normalizer, global_residual=model.config.global_residual)
     first, *coarser = model.encoder
     pyramid = _Pyramid(
@@ -80,13 +80,13 @@ def _fold_msrgcn(model: MSRGCN) -> FoldedForecast:
         down=map(fold, model.down),
         up=map(fold, model.up),
         decoder=map(fold, model.decoder),
-        join=with_tail(_split_channels(affine(join.operator)), join.tail),
+        join=_joined(join),
     )
     return _forecast([pyramid], ends)
 
 
 def _fold_msrgcn_released(model: MSRGCNReleased) -> FoldedForecast:
-    stage, head = model.end[0]
+    stage, head = _two(model.end[0])
     config = model.config
     ends = _ends(
         model,
@@ -103,7 +103,7 @@ def _fold_msrgcn_released(model: MSRGCNReleased) -> FoldedForecast:
         down=map(fold, model.down),
         up=map(fold, model.up),
         decoder=map(fold, model.decoder),
-        merge=[with_tail(_split_nodes(affine(block.resample)), block.tail) for block in model.crop],
+        merge=map(_joined, model.crop),
     )
     return _forecast([pyramid, fold(stage)], ends)
 
@@ -142,7 +142,7 @@ def _ends(
     if not isinstance(start, GraphConvBlock):
         raise ConfigError(f"fold: expected a GraphConvBlock at the start, got {type(start).__name__}.")
     future = basis[:, model.observed_frames :]
-    num_nodes = start.tail[0].num_nodes
+    num_nodes = len(model.skeleton.moving)
     entry = affine(start.operator).after_channels(factor * pad @ basis.T, offset, num_nodes)
     exit_ = affine(head).before_channels(future / factor, 0.0 if global_residual else -offset)
     return _Ends(
@@ -152,18 +152,27 @@ def _ends(
     )
 
 
-def _split_channels(joined: Affine) -> list[Affine]:
-    """The map of two inputs side by side along the channels, as one map of each."""
-    assert joined.right is not None
-    upper, lower = joined.right.chunk(2, dim=0)
-    return [replace(joined, right=upper), replace(joined, right=lower, shift=None)]
+def _joined(block: nn.Module) -> FoldedLayer:
+    """A block that reads two inputs side by side, along the channels or the nodes, as one of two inputs."""
+    match block:
+        case GraphConvBlock():
+            joined = affine(block.operator)
+            assert joined.right is not None
+            first, second = ({"right": right} for right in joined.right.chunk(2, dim=0))
+        case ResampleBlock():
+            joined = affine(block.resample)
+            assert joined.left is not None
+            first, second = ({"left": left.contiguous()} for left in joined.left.chunk(2, dim=1))
+        case _:
+            raise ConfigError(f"fold: expected a block that joins two inputs, got {type(block).__name__}.")
+    return with_tail([replace(joined, **first), replace(joined, **second, shift=None)], block.tail)
 
 
-def _split_nodes(joined: Affine) -> list[Affine]:
-    """The map of two inputs side by side along the nodes, as one map of each."""
-    assert joined.left is not None
-    upper, lower = joined.left.chunk(2, dim=1)
-    return [replace(joined, left=upper.contiguous()), replace(joined, left=lower.contiguous(), shift=None)]
+def _two(modules: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The parts of a head: what precedes the last operator, and that operator."""
+    assert isinstance(modules, nn.Sequential)
+    first, second = modules
+    return first, second
 
 
 def _forecast(body: Iterable[nn.Module], ends: _Ends, moving: torch.Tensor | None = None) -> FoldedForecast:
@@ -211,9 +220,9 @@ class FoldedNetwork(nn.Sequential):
         - Output: ``(batch, future_frames, nodes)``, or without the batch
     """
 
-    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Apply the network; shapes as in the class."""
-        return super().forward(frames.transpose(-1, -2)).transpose(-1, -2)
+        return super().forward(input.transpose(-1, -2)).transpose(-1, -2)
 
 
 class FoldedForecast(nn.Module):
@@ -232,7 +241,7 @@ class FoldedForecast(nn.Module):
     skip: torch.Tensor | None
     moving: torch.Tensor | None
 
-    def __init__(self, network: nn.Module, skip: torch.Tensor | None, moving: torch.Tensor | None = None) -> None:
+    def __init__(self, network: FoldedNetwork, skip: torch.Tensor | None, moving: torch.Tensor | None = None) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("skip", skip)

@@ -91,7 +91,7 @@ class _Writer:
 
     def _operation(self, node: Node) -> str:
         inputs = [self.names[argument] for argument in node.all_input_nodes]
-        kind = self.traced.get_submodule(str(node.target)) if node.op == "call_module" else node.target
+        kind: Any = self.traced.get_submodule(str(node.target)) if node.op == "call_module" else node.target
         match kind:
             case torch.matmul:
                 return self._add("MatMul", self._in_order(node))

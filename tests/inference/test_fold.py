@@ -131,11 +131,11 @@ def test_layers_without_a_rule_are_refused() -> None:
         affine(nn.Conv1d(1, 1, 1))
     with pytest.raises(ConfigError, match="got Conv1d"):
         fold(nn.Conv1d(1, 1, 1))
-    edges = torch.tensor([[0, 1], [1, 0]])
-    with pytest.raises(ConfigError, match="expected a skeleton convolution by GCNConv, got SAGEConv"):
-        from torch_geometric.nn import SAGEConv
+    from torch_geometric.nn import SAGEConv
 
-        affine(SkeletonConv(5, 7, 2, edge_index=edges, conv=SAGEConv))
+    layer = SkeletonConv(5, 7, 2, edge_index=torch.tensor([[0, 1], [1, 0]]), conv=SAGEConv)
+    with pytest.raises(ConfigError, match="expected a skeleton convolution by GCNConv, got SAGEConv"):
+        affine(layer)
 
 
 def test_tails_without_a_rule_are_refused() -> None:

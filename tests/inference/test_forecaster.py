@@ -186,16 +186,14 @@ def test_settings_that_cannot_work_are_refused() -> None:
     model, still = trained("traj-gcn"), registry.build("zero-velocity")
     with pytest.raises(ConfigError, match="precision: expected one of 'fp32', 'bf16'; got 'int8'"):
         optimize(model, precision="int8")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="backend: expected one of 'auto', 'plain', 'eager', .* got 'tvm'"):
+    with pytest.raises(ConfigError, match="backend: expected one of 'auto', 'plain', 'eager', "):
         optimize(model, backend="tvm")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="batch_size: expected an integer of at least 1, got 0"):
         optimize(model, batch_size=0)
-    with pytest.raises(ConfigError, match="expected a model on the CPU, .* got one on meta. Move it"):
+    with pytest.raises(ConfigError, match=r"expected a model on the CPU, .* got one on meta"):
         optimize(trained("traj-gcn").to("meta"))
     with pytest.raises(ConfigError, match="backend 'plain' computes in the model's own type, got 'bf16'"):
         optimize(model, backend="plain", precision="bf16")
     for settings in ({"backend": "eager"}, {"precision": "bf16"}):
-        with pytest.raises(
-            ConfigError, match="expected a model with a folded form, got ZeroVelocity .*Use backend 'pla"
-        ):
+        with pytest.raises(ConfigError, match="expected a model with a folded form, got ZeroVelocity"):
             optimize(still, **settings)

@@ -135,7 +135,7 @@ def test_forecasts_have_memory_of_their_own() -> None:
 def test_models_without_a_rule_are_refused() -> None:
     model = registry.build("zero-velocity")
     assert not is_foldable(model)
-    with pytest.raises(ConfigError, match="expected a model with a folded form, got ZeroVelocity. Forecast with the"):
+    with pytest.raises(ConfigError, match="expected a model with a folded form, got ZeroVelocity"):
         fold_model(model)
 
 
@@ -163,3 +163,10 @@ def test_every_built_in_skeleton_of_positions_folds() -> None:
         model = trained("msrgcn-2l", skeleton=name)
         observed = observed_poses(model, 2)
         assert relative_error(fold_model(model)(observed.double()), expected_forecast(model, observed)) < 1e-12
+
+
+def test_joins_of_another_kind_are_refused() -> None:
+    model = trained("msrgcn-released")
+    model.crop[0] = torch.nn.Identity()
+    with pytest.raises(ConfigError, match="expected a block that joins two inputs, got Identity"):
+        fold_model(model)

@@ -43,9 +43,7 @@ def test_relu_and_a_layer_without_a_norm() -> None:
 
 def test_other_operations_are_refused() -> None:
     pytest.importorskip("onnx", reason="writes ONNX models")
-    with pytest.raises(
-        ConfigError, match=r"expected products, sums and activations, got GELU.* Use the backend 'eager'"
-    ):
+    with pytest.raises(ConfigError, match=r"expected products, sums and activations, got GELU"):
         to_onnx(FoldedNetwork(nn.GELU()), (10, 66), extra="onnx")
 
 
