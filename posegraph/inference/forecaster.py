@@ -136,8 +136,8 @@ def optimize(
     """Make a model ready to forecast as fast as this machine can, on the CPU.
 
     The forecasts are those of ``model.eval().predict``, to about 1e-6 of the largest coordinate in fp32. Batch norm
-    becomes part of the layers before it, heads that only training needs are left out, and what is linear in time (padding,
-    DCT, normalisation) becomes part of the first and last layer. Models that have no such form keep their own code,
+    becomes part of the layers before it, heads that only training needs are left out, and what is linear in time
+    (padding, DCT, normalisation) becomes part of the first and last layer. Models that have no such form keep their own code,
     as backend "plain".
 
     Args:
@@ -174,7 +174,7 @@ def optimize(
         check_positive(batch_size=batch_size)
     if model.device.type != "cpu":
         raise ConfigError(
-            f"device: expected a model on the CPU, the only device that this works on, got one on {model.device}. "
+            f"device: expected a model on the CPU, the only one that this works on, got one on {model.device}. "
             "Move it with model.cpu(), or forecast with model.predict there."
         )
     copied = copy.deepcopy(model).eval()
