@@ -1,6 +1,6 @@
 """Plain against optimised forecasts, taking turns in one process; writes ratios and errors as JSON.
 
-    python benchmarks/compare.py --models msrgcn-released traj-gcn msrgcn --batches 1 128
+    python -m benchmarks.compare --models msrgcn-released traj-gcn msrgcn --batches 1 128
 
 Each takes turns of some calls, so that load on the machine hits all alike: read minima and ratios. A variant
 whose forecasts differ from float64 beyond its tolerance gets no time.
@@ -139,6 +139,23 @@ def run(models: Sequence[str], batches: Sequence[int], backends: Sequence[str], 
     }
 
 
+def table(content: dict[str, Any]) -> str:
+    """A result as the Markdown table of the documentation."""
+    lines = [
+        "| model | windows | plain, ms | backend | precision | ms | ratio | error |",
+        "|---|--:|--:|---|---|--:|--:|--:|",
+    ]
+    for result in content["results"]:
+        plain, *others = result["rows"]
+        lines += [
+            f"| `{result['model']}` | {result['batch']} | {plain['min_ms']:.1f} | {row['backend']} "
+            f"| {row['precision']} | {row['min_ms']:.1f} | {row['ratio_min']:.1f} | {row['error']:.0e} |"
+            for row in others
+            if "min_ms" in row
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> Path:
     usable = [name for name, backend in BACKENDS.items() if backend.missing() is None]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -149,7 +166,11 @@ def main(arguments: Sequence[str] | None = None) -> Path:
     parser.add_argument("--bf16", action="store_true", help="also bfloat16")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each model and batch size")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "cpu.json")
+    parser.add_argument("--table", type=Path, help="only print this result as a table")
     chosen = parser.parse_args(arguments)
+    if chosen.table is not None:
+        print(table(json.loads(chosen.table.read_text(encoding="utf-8"))), end="")
+        return chosen.table
     content = run(chosen.models, chosen.batches, chosen.backends, bf16=chosen.bf16, seconds=chosen.seconds,
                   skeleton=chosen.skeleton)  # fmt: skip
     chosen.out.parent.mkdir(parents=True, exist_ok=True)

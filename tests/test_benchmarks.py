@@ -47,6 +47,12 @@ def test_committed_results_have_the_form(path: Path) -> None:
     assert not content["commit"].endswith("-dirty"), "measure committed code"
 
 
+@pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.name)
+def test_the_documentation_has_the_committed_numbers(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    compare.main(["--table", str(path)])
+    assert capsys.readouterr().out in (ROOT / "docs" / "how-to" / "fast.md").read_text(encoding="utf-8")
+
+
 def test_there_are_results() -> None:
     assert RESULTS
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import torch
 
+from posegraph._checks import import_optional
 from posegraph.errors import ConfigError, MissingDependencyError
 from posegraph.inference.networks import FoldedNetwork
 from posegraph.inference.onnx_graph import INPUT, to_onnx
@@ -148,13 +149,12 @@ def _aot(network: FoldedNetwork, shape: _Shape, precision: Precision) -> Run:
 
 
 def _onnx(network: FoldedNetwork, shape: _Shape, precision: Precision) -> Run:
-    import onnxruntime
-
-    options: Any = onnxruntime.SessionOptions()
+    onnxruntime: Any = import_optional("onnxruntime", extra="onnx", purpose="The backend 'onnx'")
+    options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.add_session_config_entry("session.intra_op.allow_spinning", "0" if _passive() else "1")
     model = to_onnx(network, shape, extra="onnx")
-    session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def run(frames: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(session.run(None, {INPUT: frames.contiguous().numpy()})[0])
@@ -168,16 +168,15 @@ def _passive() -> bool:
 
 
 def _openvino(network: FoldedNetwork, shape: _Shape, precision: Precision) -> Run:
-    import openvino
-
-    core: Any = openvino.Core()
+    openvino: Any = import_optional("openvino", extra="openvino", purpose="The backend 'openvino'")
+    core = openvino.Core()
     settings = {
         "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[precision],  # its own choice may be bfloat16
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
     }
     model = core.read_model(to_onnx(network, shape, extra="openvino"), b"")
-    request: Any = core.compile_model(model, "CPU", settings).create_infer_request()
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
 
     def run(frames: torch.Tensor) -> torch.Tensor:
         request.infer([openvino.Tensor(frames.contiguous().numpy(), shared_memory=True)], share_outputs=True)
