@@ -13,7 +13,7 @@ from posegraph import training
 from posegraph.cli.options import read
 from posegraph.errors import ConfigError
 from posegraph.reproduce import tables
-from posegraph.reproduce.budget import parse_seconds
+from posegraph.reproduce._budget import parse_seconds
 
 __all__ = ["reproduce"]
 

@@ -14,13 +14,12 @@ NARROW = {
     "traj-gcn": {"channels": 8, "num_blocks": 1},
     "msrgcn-released": {"channels": (8, 8, 8, 8), "num_blocks": 1, "finest_end_blocks": 1},
     "residual-sup": {"channels": 8},
-    "dmgnn-released": {"channels": (8, 8), "embedding_channels": 8, "decoder_channels": 8, "fusion_levels": 1},
 }
 
 
 def narrow(row):
     """The row with the smallest network that still has its scales."""
-    settings = dict(NARROW[row.model])
+    settings = dict(NARROW.get(row.model, {}))
     if "channels" in row.settings:
         settings["channels"] = (8,) * len(row.settings["channels"])
     return dataclasses.replace(row, settings={**row.settings, **settings})
@@ -28,7 +27,7 @@ def narrow(row):
 
 @pytest.fixture
 def narrow_tables(monkeypatch):
-    """The tables of the paper, with networks for which a step takes no time, and a single epoch of three steps."""
+    """The tables of the paper, with networks for which a step takes no time."""
     small = {
         name: dataclasses.replace(own, rows=tuple(narrow(row) for row in own.rows))
         for name, own in tables._TABLES.items()
@@ -41,9 +40,11 @@ def errors(path):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("number", ["1", "7", "8"])
-def test_a_smoke_run_needs_no_data(command, narrow_tables, number):
-    answer = command("reproduce", number, "--smoke", "--device", "cpu")
+@pytest.mark.parametrize(
+    ("number", "labels"), [("1", ["Residual sup.", "Traj-GCN"]), ("7", ["MSR-GCN", "MSR-GCN-1L", "MSR-FCL"])]
+)
+def test_a_smoke_run_needs_no_data(command, narrow_tables, number, labels):
+    answer = command("reproduce", number, "--smoke", "--device", "cpu", "--rows", *labels)
     assert answer.status == 0, answer.err
     own = tables.get(number)
     folder = Path("runs") / f"table-{number}-smoke"
@@ -52,9 +53,9 @@ def test_a_smoke_run_needs_no_data(command, narrow_tables, number):
     assert (folder / f"table-{number}.png").is_file()
     lines = errors(folder / f"table-{number}.csv")
     measured = {line["row"] for line in lines if line["ours_mm"]}
-    assert measured == {row.label for row in own.rows}
+    assert measured == set(labels)
     assert {line["difference_mm"] for line in lines} == {""}
-    for row in own.rows:
+    for row in own.select(labels):
         assert (folder / row.folder / "seed-0" / "best" / "model.safetensors").is_file()
     assert answer.out.endswith(f"\nreport: {folder}/table-{number}.md\n")
 

@@ -6,7 +6,7 @@ from posegraph import data, skeletons
 from posegraph.data import MotionDataset, cmu, h36m
 from posegraph.errors import DataError, UnknownNameError
 from posegraph.reproduce import tables
-from posegraph.reproduce.coverage import cover
+from posegraph.reproduce._coverage import cover
 from tests.data.motion import random_angles, still_clip, write_angles
 from tests.reproduce.arms import arms, table
 

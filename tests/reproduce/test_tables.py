@@ -8,8 +8,8 @@ from posegraph import data, published, registry, skeletons
 from posegraph.data import cmu, h36m
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.reproduce import Row, tables
-from posegraph.reproduce.coverage import Coverage
-from posegraph.reproduce.runs import Setup, build
+from posegraph.reproduce._coverage import Coverage
+from posegraph.reproduce._runs import Setup, build
 from tests.data.motion import still_clip
 from tests.reproduce.arms import TRAJ, table
 

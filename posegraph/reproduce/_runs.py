@@ -17,11 +17,9 @@ from posegraph.data import MotionDataset
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
-from posegraph.reproduce.coverage import Coverage
+from posegraph.reproduce._coverage import Coverage
 from posegraph.reproduce.tables import Row, Table
 from posegraph.training.state import read_progress
-
-__all__ = ["Outcome", "Setup", "TrainingRun", "build", "needs_training", "open_checkpoint", "score"]
 
 _RECORD = "row.json"
 _STATE = "training.safetensors"

@@ -15,12 +15,10 @@ from posegraph._files import replace_file
 from posegraph._version import __version__
 from posegraph.errors import MissingDependencyError
 from posegraph.evaluation import Protocol
-from posegraph.reproduce.budget import format_seconds
-from posegraph.reproduce.comparison import Cell, published_mean
-from posegraph.reproduce.reproduction import Reproduction, in_range
+from posegraph.reproduce._budget import format_seconds
+from posegraph.reproduce._comparison import Cell, published_mean
+from posegraph.reproduce._reproduction import Reproduction, in_range
 from posegraph.reproduce.tables import Row
-
-__all__ = ["csv_text", "markdown", "write"]
 
 _NOTHING = "-"
 _COLUMNS = (
