@@ -60,7 +60,7 @@ def test_nothing_to_measure_is_refused():
     clips = {"train": [still_clip("cmu", 80)], "test": [still_clip("cmu", 80, action="dance")]}
     dataset = MotionDataset("cmu", skeletons.get("cmu"), clips, actions=("walking", "dance"))
     message = (
-        r"data set 'cmu': expected test clips of at least one action of table-7, got none\. running: not among the "
+        r"data set 'cmu': expected test clips of at least one action of table7, got none\. running: not among the "
         r"actions that were chosen; .*walking: no test clip"
     )
     with pytest.raises(DataError, match=message):

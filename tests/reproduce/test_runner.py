@@ -304,7 +304,7 @@ def test_a_smoke_run_may_be_on_another_data_set(tmp_path):
             r"unknown row of arms to score a checkpoint for 'small MSR-GCN'\. .*Known: small Traj-GCN\.",
         ),
         ({"own": table(dataset="cmu")}, ConfigError, r"arms: expected the data set 'cmu', got 'arms'\. Load the one "),
-        ({"own": "table-33"}, UnknownNameError, r"unknown table 'table-33'"),
+        ({"own": "table33"}, UnknownNameError, r"unknown table 'table33'"),
         ({"own": table(Row("mine", "trajgcn"))}, UnknownNameError, r"unknown model 'trajgcn'"),
         (
             {"own": table(TRAJ, Row("b", "traj-gcn", {"channels": 0}))},
