@@ -151,13 +151,18 @@ def _means(reproduction: Reproduction) -> str:
                 ", ".join(outcome.origin for outcome in outcomes) or _NOTHING,
                 _epochs(reproduction, row),
                 format_seconds(sum(seconds)) if seconds else _NOTHING,
-                cell.source or _NOTHING,
+                _source(cell),
             ]
         )
     table, coverage = reproduction.setup.table, reproduction.setup.coverage
     actions = f"{len(coverage.actions)} action{'s' * (len(coverage.actions) > 1)}"
     frames = f"frame{'s' * (len(table.frames) > 1)} {', '.join(map(str, table.frames))}"
     return f"Over {actions} and {frames}.\n\n{_table(head, lines, left=2)}"
+
+
+def _source(cell: Cell) -> str:
+    """Where the published number is from, and why it has no difference."""
+    return f"{cell.source}; {cell.reason}" if cell.source and cell.reason else cell.source or _NOTHING
 
 
 def _epochs(reproduction: Reproduction, row: Row) -> str:

@@ -172,11 +172,10 @@ class _Reproducer:
         for run in runs:
             if run.scored:  # so that the report keeps the rows that are done while others go on
                 self._add(run.score())
-        given = 0.0  # to the runs before, which may have taken a little longer
         for index, run in enumerate(runs):
-            share = None if budget is None else _share(budget - given, runs[index:])
+            spent = sum(other.seconds for other in runs[:index])
+            share = None if budget is None else _share(budget - spent, runs[index:])
             self._train(run, share, f"[{index + 1}/{len(runs)}] {run.name}")
-            given += run.seconds if share is None or run.complete else share
             self._add(run.score())
 
     def _train(self, run: TrainingRun, share: float | None, where: str) -> None:
@@ -204,6 +203,9 @@ class _Reproducer:
 
 
 def _share(budget: float, runs: Sequence[TrainingRun]) -> float:
-    """Time that each of the runs may have trained for; what the complete ones left goes to the others."""
+    """Time that each run may train in all, if those that are complete or have trained for longer keep their time."""
     left = budget - sum(run.seconds for run in runs if run.complete)
-    return left / max(1, sum(not run.complete for run in runs))
+    spent = sorted((run.seconds for run in runs if not run.complete), reverse=True)
+    while len(spent) > 1 and spent[0] > left / len(spent):
+        left -= spent.pop(0)
+    return max(left, 0.0) / max(len(spent), 1)

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, DataError, UnknownNameError
 from posegraph.reproduce import Row, _runs, reproduce, tables
+from posegraph.reproduce._runner import _share
 from posegraph.training import loop
 from tests.data.motion import ARM
 from tests.reproduce.arms import MSR, RECIPE, SMALL, STILL, TRAJ, arms, naive_errors, outcome, table
@@ -348,3 +350,19 @@ def test_tables_of_the_same_rows_share_a_folder(tmp_path, monkeypatch):
     result = quiet(table(name="long", actions=("nod",), frames=(1, 2)), tmp_path)
     assert result.mean(TRAJ).ours is not None
     assert {path.stem for path in tmp_path.iterdir() if path.suffix == ".md"} == {"arms", "long"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "runs", "share"),
+    [
+        (90, [(0, False), (0, False), (0, False)], 30),
+        (90, [(0, False), (10, True), (0, False)], 40),  # a complete run leaves the rest of its share
+        (78, [(0, False), (33, False), (33, False)], 12),  # what others have trained too long is gone
+        (60, [(0, False), (33, False), (33, False)], 0),
+        (60, [(70, False)], 60),
+        (60, [(10, True)], 50),
+    ],
+)
+def test_shares_are_equal_among_those_that_have_not_had_theirs(budget, runs, share):
+    known = [SimpleNamespace(seconds=seconds, complete=complete) for seconds, complete in runs]
+    assert _share(budget, known) == share
