@@ -324,6 +324,28 @@ def evaluate(
     """
     if protocol is None:
         protocol = Protocol.named(dataset, observed_frames=model.observed_frames, future_frames=model.future_frames)
+    protocol, measured = measure(
+        model, dataset, protocol, _METRICS[protocol.metric], batch_size=batch_size, device=device, progress=progress
+    )
+    results = {action: ActionResult(count, tuple(errors.tolist())) for action, (count, errors) in measured.items()}
+    return Result(protocol, results, _describe_model(model))
+
+
+def measure(
+    model: ForecastModel,
+    dataset: MotionDataset,
+    protocol: Protocol,
+    metric: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    *,
+    batch_size: int,
+    device: torch.device | str | None,
+    progress: Callable[[int, int], object] | None,
+) -> tuple[Protocol, dict[str, tuple[int, torch.Tensor]]]:
+    """Average a metric of forecast and true poses over the windows of each action: what all evaluation shares.
+
+    ``metric`` gives a mean over a batch for every forecast frame, ``(frames, ...)``. Returned are the protocol, filled
+    in, and by action the number of windows and the averages ``(frames of the protocol, ...)``.
+    """
     _check_fit(model, dataset, protocol)
     protocol = dataclasses.replace(
         protocol,
@@ -340,7 +362,7 @@ def evaluate(
         actions=protocol.actions,
     )
     total = sum(len(own) for own in windows.values())
-    results: dict[str, ActionResult] = {}
+    results: dict[str, tuple[int, torch.Tensor]] = {}
     done = 0
     with model.evaluating():
         for action in protocol.actions:
@@ -348,10 +370,10 @@ def evaluate(
                 continue
             before = done
             report = None if progress is None else lambda n, before=before: progress(before + n, total)
-            errors = _mean_errors(model, windows[action], protocol, batch_size, report)
-            results[action] = ActionResult(len(windows[action]), errors)
+            averages = _average(model, windows[action], protocol, metric, batch_size, report)
+            results[action] = (len(windows[action]), averages)
             done += len(windows[action])
-    return Result(protocol, results, _describe_model(model))
+    return protocol, results
 
 
 def _describe_model(model: ForecastModel) -> dict[str, Any]:
@@ -363,17 +385,17 @@ def _describe_model(model: ForecastModel) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def _mean_errors(
+def _average(
     model: ForecastModel,
     windows: Windows,
     protocol: Protocol,
+    metric: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
     batch_size: int,
     report: Callable[[int], object] | None,
-) -> tuple[float, ...]:
+) -> torch.Tensor:
     """The metric at each frame of the protocol, averaged over windows."""
     windows = windows.to(model.device)
     labels = model.action_labels(windows.actions)[windows.clips] if model.actions else None
-    metric = _METRICS[protocol.metric]
     sums: list[torch.Tensor] = []  # one a batch, added up at the end: no device is waited for in between
     done = 0
     for window in windows.batches(batch_size):
@@ -391,7 +413,7 @@ def _mean_errors(
         if report is not None:
             report(done)
     mean = torch.stack(sums).cpu().double().sum(0) / len(windows)
-    return tuple(mean[list(protocol.frames)].tolist())
+    return mean[list(protocol.frames)]
 
 
 def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol) -> None:

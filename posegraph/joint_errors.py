@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,9 +9,7 @@ import torch
 
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError
-from posegraph.evaluation import Protocol
-from posegraph.forecast import Forecaster
-from posegraph.kinematics import to_positions
+from posegraph.evaluation import Protocol, measure
 from posegraph.metrics import joint_errors
 from posegraph.models.base import ForecastModel
 
@@ -93,64 +90,21 @@ def evaluate_joints(
             observed_frames=model.observed_frames,
             future_frames=model.future_frames,
         )
-    _check_fit(model, dataset, protocol)
-    protocol = dataclasses.replace(
-        protocol,
-        label_fps=protocol.label_fps or dataset.label_fps,
-        actions=protocol.actions or dataset.actions,
-    )
-    if device is not None:
-        model.to(device)
-    windows = dataset.test_windows(
-        protocol.windows,
-        protocol.observed_frames,
-        protocol.future_frames,
-        split=protocol.split,
-        actions=protocol.actions,
-    )
-    total = sum(map(len, windows.values()))
-    done = 0
-    results: dict[str, torch.Tensor] = {}
-    for action, own in windows.items():
-        forecaster = Forecaster(model, action=action if model.actions else None)
-        sums: list[torch.Tensor] = []
-        for batch in own.to(model.device).batches(batch_size):
-            sums.append(_errors(forecaster, batch, protocol) * len(batch))
-            done += len(batch)
-            if progress is not None:
-                progress(done, total)
-        results[action] = torch.stack(sums).cpu().double().sum(0) / len(own)
-    skeleton = dataset.skeleton
-    compared = range(skeleton.num_joints) if protocol.joints == "full" else skeleton.used
-    return JointResult(protocol, tuple(skeleton.joint_names[joint] for joint in compared), results)
-
-
-def _errors(forecaster: Forecaster, window: torch.Tensor, protocol: Protocol) -> torch.Tensor:
-    """Errors ``(frames of the protocol, joints)`` of a batch of windows."""
-    skeleton = forecaster.model.skeleton
-    observed, truth = window.split([protocol.observed_frames, protocol.future_frames], dim=1)
-    # A constant joint counts as right, even where the data let it move.
-    prediction = skeleton.expand(skeleton.reduce(forecaster(observed)), template=truth)
-    prediction, truth = (to_positions(poses, skeleton) for poses in (prediction, truth))
-    if protocol.joints == "used":
-        prediction, truth = skeleton.reduce(prediction), skeleton.reduce(truth)
-    errors = joint_errors(prediction, truth)
-    if protocol.metric == "mpjpe_up_to":
-        errors = errors.cumsum(0) / torch.arange(1, len(errors) + 1, device=errors.device).unsqueeze(1)
-    return errors[list(protocol.frames)]
-
-
-def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol) -> None:
     if protocol.unit != "mm":
         raise ConfigError(
             f"metric: expected 'mpjpe_at' or 'mpjpe_up_to', got {protocol.metric!r}, which has no parts by joint. Use "
             "one of those; rotations are brought to positions for them."
         )
-    wanted = (protocol.dataset, protocol.observed_frames, protocol.future_frames)
-    got = (dataset.name, model.observed_frames, model.future_frames)
-    if wanted != got:
-        raise ConfigError(
-            "protocol: expected data set {!r} and a model of {} observed and {} future frames, ".format(*wanted)
-            + "got {!r} and one of {} and {}. Set the protocol's fields to these.".format(*got)
-        )
-    model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")
+    metric = joint_errors if protocol.metric == "mpjpe_at" else _joint_errors_up_to
+    protocol, measured = measure(
+        model, dataset, protocol, metric, batch_size=batch_size, device=device, progress=progress
+    )
+    skeleton = dataset.skeleton
+    compared = range(skeleton.num_joints) if protocol.joints == "full" else skeleton.used
+    names = tuple(skeleton.joint_names[joint] for joint in compared)
+    return JointResult(protocol, names, {action: errors for action, (_, errors) in measured.items()})
+
+
+def _joint_errors_up_to(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    at = joint_errors(prediction, truth)
+    return at.cumsum(0) / torch.arange(1, len(at) + 1, device=at.device).unsqueeze(1)

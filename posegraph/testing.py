@@ -115,7 +115,7 @@ def check_forward(name: str, **settings: Any) -> None:
         model = _build(name, settings, skeleton, frames).eval()
         window = _window(model)
         with torch.inference_mode():
-            outputs = model(_observed(model, window))
+            outputs = _forward(model, _observed(model, window))
         assert isinstance(outputs, tuple), f"forward: expected a tuple, got {type(outputs).__name__}"
         assert outputs, "forward: expected at least one output, got none"
         for i, output in enumerate(outputs):
@@ -137,7 +137,7 @@ def check_targets(name: str, **settings: Any) -> None:
         model = _build(name, settings, skeleton, frames).eval()
         window = _window(model)
         with torch.inference_mode():
-            outputs = model(_observed(model, window))
+            outputs = _forward(model, _observed(model, window))
             targets = model.targets(window)
             loss = model.loss(outputs, window)
         got, expected = [tuple(t.shape) for t in targets], [tuple(o.shape) for o in outputs]
@@ -152,7 +152,7 @@ def check_predict(name: str, **settings: Any) -> None:
     observed = _observed(model, _window(model))
     for batch in (observed, observed[:1]):
         with torch.inference_mode():
-            predicted, finest = model.predict(batch), model(batch)[0]
+            predicted, finest = _predict(model, batch), _forward(model, batch)[0]
         future = finest[:, model.observed_frames :]
         assert predicted.shape == future.shape, (
             f"predict: expected (batch, future frames, joints, 3) = {tuple(future.shape)}, got {tuple(predicted.shape)}"
@@ -166,9 +166,9 @@ def check_evaluation_is_deterministic(name: str, **settings: Any) -> None:
     observed = _observed(model, _window(model))
     before = copy.deepcopy(model.state_dict())
     with torch.inference_mode():
-        first = model.predict(observed)
-        model.predict(_observed(model, _window(model, seed=2)))
-        again = model.predict(observed)
+        first = _predict(model, observed)
+        _predict(model, _observed(model, _window(model, seed=2)))
+        again = _predict(model, observed)
     _assert_same(again, first, "expected equal forecasts from equal inputs in evaluation; is there hidden state?")
     changed = [key for key, value in model.state_dict().items() if not torch.equal(value, before[key])]
     assert not changed, f"expected evaluation to store nothing, but it changed {changed}"
@@ -180,7 +180,7 @@ def check_samples_are_independent(name: str, **settings: Any) -> None:
     observed, others = (_observed(model, _window(model, seed=seed)) for seed in (1, 2))
     mixed = torch.cat([observed[:1], others[1:]])
     with torch.inference_mode():
-        expected, among_others, alone = (model.predict(batch)[0] for batch in (observed, mixed, observed[:1]))
+        expected, among_others, alone = (_predict(model, batch)[0] for batch in (observed, mixed, observed[:1]))
     for what, got in (("with other samples in its batch", among_others), ("alone", alone)):
         _assert_same(got, expected, f"expected the same forecast of a sample {what}")
 
@@ -198,7 +198,7 @@ def check_wrong_shapes(name: str, **settings: Any) -> None:
         "no batch axis": observed[0],
     }
     for what, poses in wrong.items():
-        error = _error(lambda poses=poses: model(poses))
+        error = _error(lambda poses=poses: _forward(model, poses))
         assert isinstance(error, ShapeError), (
             f"{what} {tuple(poses.shape)}: expected ShapeError, got {error!r}. "
             "Begin forward with self.check_observed(observed)."
@@ -214,7 +214,7 @@ def check_gradients(name: str, **settings: Any) -> None:
         return
     with _seeded():
         window = _window(model)
-        model.loss(model(_observed(model, window)), window).backward()
+        model.loss(_forward(model, _observed(model, window)), window).backward()
     gradients = {key: parameter.grad for key, parameter in parameters.items() if parameter.requires_grad}
     unreached = [key for key, gradient in gradients.items() if gradient is None]
     assert not unreached, f"expected a gradient for every parameter, got none for {unreached}"
@@ -246,7 +246,7 @@ def check_weights_round_trip(name: str, **settings: Any) -> None:
                 **settings,
             ).eval()
     with torch.inference_mode():
-        got, expected = restored.predict(observed), model.predict(observed)
+        got, expected = _predict(restored, observed), _predict(model, observed)
     _assert_same(got, expected, "expected equal forecasts from stored weights; does forward need what is not stored?")
 
 
@@ -255,12 +255,12 @@ def check_copies_are_independent(name: str, **settings: Any) -> None:
     model = _build(name, settings).eval()
     observed = _observed(model, _window(model))
     with torch.inference_mode():
-        expected = model.predict(observed)
+        expected = _predict(model, observed)
         other = copy.deepcopy(model)
-        _assert_same(other.predict(observed), expected, "expected a deep copy to forecast the same")
+        _assert_same(_predict(other, observed), expected, "expected a deep copy to forecast the same")
         for parameter in other.parameters():
             parameter.add_(1.0)
-        _assert_same(model.predict(observed), expected, "expected a deep copy to share nothing with its original")
+        _assert_same(_predict(model, observed), expected, "expected a deep copy to share nothing with its original")
 
 
 def check_dtype_and_device(name: str, **settings: Any) -> None:
@@ -269,7 +269,7 @@ def check_dtype_and_device(name: str, **settings: Any) -> None:
         model = _build(name, settings).to(device=device, dtype=torch.float64).eval()
         window = _window(model).to(device=device, dtype=torch.float64)
         with torch.inference_mode():
-            outputs = (*model(_observed(model, window)), *model.targets(window))
+            outputs = (*_forward(model, _observed(model, window)), *model.targets(window))
         for output in outputs:
             assert output.dtype == torch.float64, f"expected float64 after model.double(), got {output.dtype}"
             assert output.device == window.device, f"expected outputs on {window.device}, got {output.device}"
@@ -282,7 +282,7 @@ def check_fit_statistics(name: str, **settings: Any) -> None:
     assert result is None, f"fit_statistics: expected None, got {result!r}"
     model.eval()
     with torch.inference_mode():
-        predicted = model.predict(_observed(model, _window(model)))
+        predicted = _predict(model, _observed(model, _window(model)))
     assert predicted.isfinite().all(), "expected finite forecasts after fit_statistics"
 
 
@@ -298,7 +298,7 @@ def check_training_reduces_the_loss(name: str, **settings: Any) -> None:
     with _seeded():
         for _ in range(_TRAINING_STEPS):
             optimizer.zero_grad()
-            loss = model.loss(model(_observed(model, window)), window)
+            loss = model.loss(_forward(model, _observed(model, window)), window)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
@@ -354,6 +354,19 @@ def _window(model: ForecastModel, seed: int = 1) -> torch.Tensor:
 
 def _observed(model: ForecastModel, window: torch.Tensor) -> torch.Tensor:
     return window[:, : model.observed_frames]
+
+
+def _labels(model: ForecastModel, batch: int) -> tuple[torch.Tensor, ...]:
+    """What a model takes besides the poses: nothing, or the label of an action for each sample."""
+    return (torch.arange(batch, device=model.device) % len(model.actions),) if model.actions else ()
+
+
+def _forward(model: ForecastModel, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    return model(observed, *_labels(model, len(observed)))
+
+
+def _predict(model: ForecastModel, observed: torch.Tensor) -> torch.Tensor:
+    return model.predict(observed, *_labels(model, len(observed)))
 
 
 def _error(call: Callable[[], object]) -> Exception | None:

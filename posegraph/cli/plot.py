@@ -18,7 +18,7 @@ from posegraph.cli.options import open_model, progress_bar, read
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError, DataError, UnknownNameError
 from posegraph.forecast import forecast_clip
-from posegraph.joint_errors import evaluate_joints
+from posegraph.joint_errors import JointResult, evaluate_joints
 from posegraph.models.base import ForecastModel
 
 __all__ = ["PlotOptions", "plot"]
@@ -138,32 +138,29 @@ def _curve(options: PlotOptions) -> None:
 
 def _joints(options: PlotOptions) -> None:
     motion = _data(options)
-    found: list[tuple[str, torch.Tensor]] = []
-    protocols: list[evaluation.Protocol] = []
-    missing: tuple[str, ...] = ()
-    for model in options.models:
-        loaded = _open(options, motion, model)
-        protocol = _protocol(options, motion, loaded, metric="mpjpe_at")
+    models = [_open(options, motion, model) for model in options.models]
+    futures = sorted({model.future_frames for model in models})
+    if len(futures) > 1:
+        raise ConfigError(f"models: expected one number of forecast frames, got {futures}. Draw them apart.")
+    results: list[tuple[str, JointResult]] = []
+    for model in models:
+        protocol = _protocol(options, motion, model, metric="mpjpe_at")
         if not options.frames:
             frames = protocol.frames
             protocol = dataclasses.replace(protocol, frames=tuple(sorted({frames[len(frames) // 2], frames[-1]})))
-        with progress_bar(model) as progress:
-            result = evaluate_joints(loaded, motion, protocol, batch_size=options.batch_size, progress=progress)
-        found.append((_name(loaded), result.errors))
-        protocols.append(result.protocol)
-        missing = result.missing
-    futures = sorted({protocol.future_frames for protocol in protocols})
-    if len(futures) > 1:
-        raise ConfigError(f"models: expected one number of forecast frames, got {futures}. Draw them apart.")
+        with progress_bar(_name(model)) as progress:
+            result = evaluate_joints(model, motion, protocol, batch_size=options.batch_size, progress=progress)
+        results.append((_name(model), result))
+    first = results[0][1]
     # Models may see different numbers of frames, which is part of a protocol.
-    notes = list(dict.fromkeys(protocol.describe() for protocol in protocols))
-    if missing:
-        notes.append(f"clips missing, left out of the mean: {', '.join(missing)}")
+    notes = list(dict.fromkeys(result.protocol.describe() for _, result in results))
+    if first.missing:
+        notes.append(f"clips missing, left out of the mean: {', '.join(first.missing)}")
     viz.joint_error_map(
-        _named(options, found),
+        {label: result.errors for label, result in _named(options, results).items()},
         options.out,
         skeleton=motion.skeleton,
-        frames=protocols[0].frames,
+        frames=first.protocol.frames,
         protocol="; ".join(notes),
         poses=torch.cat([clip.poses for clip in motion.select(options.split)]),
         worst=3 if options.worst is None else options.worst,
@@ -183,8 +180,13 @@ def _strip(options: PlotOptions) -> None:
     models = [_open(options, motion, model) for model in options.models]
     first = start + max(model.observed_frames for model in models)
     frames = min(model.future_frames for model in models)
-    if start < 0 or first + frames > clip.num_frames:
-        last = clip.num_frames - frames - first + start
+    last = clip.num_frames - frames - first + start
+    if last < 0:
+        raise ConfigError(
+            f"--clip: expected one of at least {first - start + frames} frames, which the models see and forecast, got "
+            f"{clip.name} with {clip.num_frames}. Choose a longer one."
+        )
+    if not 0 <= start <= last:
         raise ConfigError(
             f"--start: expected a frame in 0..{last}, so that {clip.name} with its {clip.num_frames} frames has true "
             f"poses for {frames} forecast frames, got {start}."

@@ -13,7 +13,7 @@ from posegraph import training
 from posegraph.cli.options import read
 from posegraph.errors import ConfigError
 from posegraph.reproduce import tables
-from posegraph.reproduce.budget import parse_seconds
+from posegraph.reproduce._budget import parse_seconds
 
 __all__ = ["reproduce"]
 
@@ -35,7 +35,7 @@ def reproduce(
     """Train and score the rows of a published table, and report them beside its numbers.
 
     Args:
-        table: Table of the MSR-GCN paper: table-1 to table-8.
+        table: Table of the MSR-GCN paper: table1 to table8.
         data: Folder of the table's data set; 'samples' for the bundled CMU clips.
         budget: Training time of all rows together, as in 30s, 90m or 6h; the whole recipes if not given.
         rows: Labels of the rows to reproduce; all if not given.

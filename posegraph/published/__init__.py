@@ -86,12 +86,12 @@ class Value:
 
 def systems() -> list[str]:
     """Names of all systems with a published number, in the order of the sources."""
-    return list(dict.fromkeys(value.system for value in _values()))
+    return list(_known("system"))
 
 
 def sources() -> list[str]:
     """Names of all sources: papers' tables and files of the authors' repositories."""
-    return list(dict.fromkeys(value.source for value in _values()))
+    return list(_known("source"))
 
 
 def find(
@@ -132,9 +132,8 @@ def find(
     """
     wanted = {"dataset": dataset, "system": system, "source": source, "windows": windows, "metric": metric}
     for field, name in wanted.items():
-        known = list(dict.fromkeys(getattr(value, field) for value in _values()))
-        if name is not None and name not in known:
-            raise UnknownNameError(f"{field} of published numbers", name, known)
+        if name is not None and name not in _known(field):
+            raise UnknownNameError(f"{field} of published numbers", name, _known(field))
     known = list(dict.fromkeys(a for name, own in _ACTIONS.items() if dataset in (None, name) for a in own))
     if action is not None and action not in (_AVERAGE, *known):
         raise UnknownNameError("action of published numbers", action, [*known, _AVERAGE])
@@ -232,6 +231,12 @@ def _printed(
         for value in _values()
         if (value.dataset, value.system, value.source, value.windows, value.metric, value.future_frames) == wanted
     }
+
+
+@cache
+def _known(field: str) -> tuple[str, ...]:
+    """What stands in a field, in the order of the sources."""
+    return tuple(dict.fromkeys(getattr(value, field) for value in _values()))
 
 
 @cache

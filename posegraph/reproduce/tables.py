@@ -1,6 +1,6 @@
 """Tables of papers as data: which rows are trained, what is measured, what it is compared with.
 
-The built-in ones, ``table-1`` to ``table-8``, are those of "MSR-GCN: Multi-Scale Residual Graph Convolution Networks
+The built-in ones, ``table1`` to ``table8``, are those of "MSR-GCN: Multi-Scale Residual Graph Convolution Networks
 for Human Motion Prediction" (Dang et al., ICCV 2021). A table of your own is a `Table` as well.
 """
 
@@ -156,7 +156,7 @@ def get(name: str) -> Table:
     """A built-in table.
 
     Args:
-        name: One of `names`; a number alone stands for the paper's table of this number.
+        name: One of `names`; "5", "Table 5" and "table-5" stand for ``"table5"``.
 
     Raises:
         UnknownNameError: There is no such table.
@@ -166,7 +166,8 @@ def get(name: str) -> Table:
         >>> tables.get("5").title
         'MSR-GCN, Table 5: CMU Mocap, without the global residual'
     """
-    full = f"table-{name}" if name.isdecimal() else name
+    plain = re.sub(r"[\s_-]", "", name.lower())
+    full = f"table{plain}" if plain.isdecimal() else plain
     if full not in _TABLES:
         raise UnknownNameError("table", name, _TABLES)
     return _TABLES[full]
@@ -237,7 +238,7 @@ def _table(
     notes: tuple[str, ...] = (),
 ) -> Table:
     return Table(
-        f"table-{number}",
+        f"table{number}",
         title=f"MSR-GCN, Table {number}: {title}",
         dataset=dataset,
         rows=tuple(rows),

@@ -8,9 +8,9 @@
 | `error_curve`, `error_panels` | error of several models against the forecast frame |
 | `joint_error_map` | error of every joint, on the body |
 
-They need the extra ``viz`` (matplotlib and Pillow), no display, and leave matplotlib's settings alone. All that they
-write can be read at a width of 800 pixels. Colours can be told apart with any colour vision (Okabe and Ito, "Color
-Universal Design", 2008) and scales also without colour ("cividis", Nunez et al., 2018).
+They need the extra ``viz`` (matplotlib and Pillow) but no display, and leave matplotlib's settings alone. Text can be
+read where a picture is 800 pixels wide. Colours can be told apart with any colour vision (Okabe and Ito, "Color
+Universal Design", 2008); the scale of errors, matplotlib's "viridis", can be read in grey as well.
 
 Poses may be positions or rotations; rotations are turned into positions first.
 

@@ -224,10 +224,9 @@ def _figure(scene: Scene, rows: list[list[_Panel]], header: _style.Header, worst
     figure = _style.new_figure(_style.WIDTH, height)
     header.draw(figure)
     scale = _Scale(max(panel.errors[0] for row in rows for panel in row))
-    margin = (_style.WIDTH - columns * width - (columns - 1) * _GAP) / 2
     for i, row in enumerate(rows):
         for k, panel in enumerate(row):
-            left, top = margin + k * (width + _GAP), height - header.height - i * row_height - 6
+            left, top = MARGIN + k * (width + _GAP), height - header.height - i * row_height - 6
             for line, text in enumerate(names[panel.model]):
                 _style.draw_text(figure, left, top - 9 - 18 * line, text, size=14, weight="bold")
             _style.draw_text(figure, left, top - head + 13, panel.frame, size=13, color=_style.MUTED)

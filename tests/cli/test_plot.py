@@ -216,9 +216,17 @@ def test_errors_are_one_line_and_draw_nothing(command, arguments, message):
     assert not list(Path().glob("a.*"))
 
 
-def test_a_clip_without_truth_is_refused(command, long_sighted):
-    answer = command("plot", "strip", long_sighted, *CLIP[:4], "--clip", "running_1", "--start", "60", "--out", "a.png")
+def test_clips_have_to_be_as_long_as_a_window(command, long_sighted, tmp_path):
+    sizes = {"channels": 8, "num_blocks": 1, "observed_frames": 80, "future_frames": 12}
+    far_sighted = checkpoint.save_checkpoint(registry.build("msrgcn-1l", skeleton="cmu", **sizes), tmp_path / "far")
+    running = (*CLIP[:5], "running_1")
+    answer = command("plot", "strip", long_sighted, *running, "--start", "60", "--out", "a.png")
     assert answer.err.startswith("posegraph: error: --start: expected a frame in 0..50, so that running_1 with its 82")
+    answer = command("plot", "strip", far_sighted, long_sighted, *running, "--out", "a.png")
+    message = (
+        "--clip: expected one of at least 92 frames, which the models see and forecast, got running_1 with 82. Choose"
+    )
+    assert answer.err.startswith(f"posegraph: error: {message}")
 
 
 def test_models_of_other_lengths_are_not_mapped_together(command, long_sighted):

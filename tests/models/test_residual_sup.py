@@ -13,6 +13,7 @@ from posegraph import registry
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.models import ResidualSup
 from posegraph.skeleton import Skeleton
+from posegraph.testing import CONTRACT_CHECKS
 from tests.layers.test_gru import numpy_gru
 
 NAMES = ("residual-sup", "residual-sup-untied")
@@ -302,3 +303,8 @@ def test_other_shapes_of_actions_are_refused(action, got):
     model, window, _ = case("residual-sup", LABELS)
     with pytest.raises(ShapeError, match=f"action: expected a tensor of 3 integers, got {got}. Give one action"):
         model.predict(window[:, :OBSERVED], action)
+
+
+@pytest.mark.parametrize("check", CONTRACT_CHECKS)
+def test_the_contract_holds_with_labels(check):
+    check("residual-sup", channels=16, actions=LABELS)

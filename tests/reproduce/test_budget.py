@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from posegraph.errors import ConfigError
-from posegraph.reproduce.budget import fair_share, format_seconds, parse_seconds
+from posegraph.reproduce._budget import format_seconds, parse_seconds
 
 
 @pytest.mark.parametrize(
@@ -29,16 +27,3 @@ def test_other_texts_are_refused(text):
 )
 def test_times_are_written(seconds, text):
     assert format_seconds(seconds) == text
-
-
-@given(st.floats(0, 1e5), st.lists(st.floats(0, 1e4), min_size=1, max_size=8))
-def test_a_share_spends_the_total(total, spent):
-    share = fair_share(total, spent)
-    if share >= min(spent):
-        assert sum(max(own, share) for own in spent) == pytest.approx(max(total, sum(spent)), abs=1e-6)
-    else:
-        assert sum(spent) >= total - 1e-6
-
-
-def test_a_share_may_be_nothing():
-    assert fair_share(-4.0, [2.0, 0.0]) <= 0

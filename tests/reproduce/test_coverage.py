@@ -6,7 +6,7 @@ from posegraph import data, skeletons
 from posegraph.data import MotionDataset, cmu, h36m
 from posegraph.errors import DataError, UnknownNameError
 from posegraph.reproduce import tables
-from posegraph.reproduce.coverage import cover
+from posegraph.reproduce._coverage import cover
 from tests.data.motion import random_angles, still_clip, write_angles
 from tests.reproduce.arms import arms, table
 
@@ -60,7 +60,7 @@ def test_nothing_to_measure_is_refused():
     clips = {"train": [still_clip("cmu", 80)], "test": [still_clip("cmu", 80, action="dance")]}
     dataset = MotionDataset("cmu", skeletons.get("cmu"), clips, actions=("walking", "dance"))
     message = (
-        r"data set 'cmu': expected test clips of at least one action of table-7, got none\. running: not among the "
+        r"data set 'cmu': expected test clips of at least one action of table7, got none\. running: not among the "
         r"actions that were chosen; .*walking: no test clip"
     )
     with pytest.raises(DataError, match=message):

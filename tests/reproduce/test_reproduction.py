@@ -6,9 +6,9 @@ import pytest
 
 from posegraph import data
 from posegraph.reproduce import Reproduction, Row, tables
-from posegraph.reproduce.coverage import cover
-from posegraph.reproduce.reproduction import in_range
-from posegraph.reproduce.runs import Setup
+from posegraph.reproduce._coverage import cover
+from posegraph.reproduce._reproduction import in_range
+from posegraph.reproduce._runs import Setup
 from tests.reproduce.arms import STILL, TRAJ, arms, outcome, table
 from tests.training.runs import waving_clip
 
@@ -112,6 +112,15 @@ def test_notes_and_runs_of_published_rows_are_said():
         text for text in texts if text.startswith("Residual sup., published numbers: the eight rows look")
     ]
     assert len(published_note) == 1
+
+
+def test_the_reason_for_a_missing_difference_is_said():
+    own = dataclasses.replace(tables.get("5"), rows=tables.get("5").rows[1:3])
+    errors = dict.fromkeys(("basketball", "running", "walking"), [1.0] * 25)
+    outcomes = [outcome(row, errors) for row in own.rows]
+    texts = reproduction(*outcomes, own=own, dataset=data.load("cmu", "samples")).differences()
+    reasons = [text for text in texts if "no difference" in text]
+    assert reasons == ["Traj-GCN w/o global residual: no difference of the means: published is the mean of 8 actions."]
 
 
 def test_a_smoke_run_is_said():

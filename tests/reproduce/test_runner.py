@@ -4,13 +4,15 @@ import csv
 import dataclasses
 import os
 import signal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, DataError, UnknownNameError
-from posegraph.reproduce import Row, reproduce, runs, tables
+from posegraph.reproduce import Row, _runs, reproduce, tables
+from posegraph.reproduce._runner import _share
 from posegraph.training import loop
 from tests.data.motion import ARM
 from tests.reproduce.arms import MSR, RECIPE, SMALL, STILL, TRAJ, arms, naive_errors, outcome, table
@@ -88,7 +90,7 @@ def test_a_table_is_trained_scored_and_reported(tmp_path):
 
 def test_the_report_grows_row_by_row(tmp_path, monkeypatch):
     done = []
-    monkeypatch.setattr("posegraph.reproduce.report.write", lambda result, folder: done.append(dict(result.pending)))
+    monkeypatch.setattr("posegraph.reproduce._report.write", lambda result, folder: done.append(dict(result.pending)))
     lines = []
     reproduce(table(), arms(), tmp_path, device="cpu", report=lines.append)
     wait = "not trained yet"
@@ -156,7 +158,7 @@ def numbers_of_a_whole_run(folder):
 def test_other_rows_may_follow(tmp_path, monkeypatch):
     quiet(table(), tmp_path, rows=[MSR.label])
     assert {row for row, *_ in numbers(tmp_path)} == {MSR.label}
-    monkeypatch.setattr(runs.TrainingRun, "train", None)  # the row is there already
+    monkeypatch.setattr(_runs.TrainingRun, "train", None)  # the row is there already
     again = quiet(table(MSR, STILL), tmp_path)
     assert {row for row, *_ in numbers(tmp_path)} == {MSR.label, STILL.label}
     assert len(again.outcomes) == 2
@@ -178,8 +180,8 @@ def pretended(monkeypatch):
     def score(self):
         return outcome(self.row, {"wave": [1.0] * 3, "nod": [2.0] * 3}, origin=f"seed {self.seed}", epochs=0)
 
-    monkeypatch.setattr(runs.TrainingRun, "train", train)
-    monkeypatch.setattr(runs.TrainingRun, "score", score)
+    monkeypatch.setattr(_runs.TrainingRun, "train", train)
+    monkeypatch.setattr(_runs.TrainingRun, "score", score)
     return calls, needed
 
 
@@ -252,7 +254,7 @@ def test_checkpoints_and_a_budget_go_together(tmp_path):
 
 
 def test_wrong_checkpoints_are_found_before_anything_is_scored(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "score", None)
+    monkeypatch.setattr(_runs, "score", None)
     right, wrong = save(tmp_path / "right"), save(tmp_path / "wrong", "msrgcn-2l")
     with pytest.raises(ConfigError, match=r"row 'small MSR-GCN': expected a model 'msrgcn-1l', got 'msrgcn-2l'"):
         quiet(table(), tmp_path / "out", checkpoints={TRAJ.label: [right], MSR.label: [wrong]})
@@ -304,7 +306,7 @@ def test_a_smoke_run_may_be_on_another_data_set(tmp_path):
             r"unknown row of arms to score a checkpoint for 'small MSR-GCN'\. .*Known: small Traj-GCN\.",
         ),
         ({"own": table(dataset="cmu")}, ConfigError, r"arms: expected the data set 'cmu', got 'arms'\. Load the one "),
-        ({"own": "table-33"}, UnknownNameError, r"unknown table 'table-33'"),
+        ({"own": "table33"}, UnknownNameError, r"unknown table 'table33'"),
         ({"own": table(Row("mine", "trajgcn"))}, UnknownNameError, r"unknown model 'trajgcn'"),
         (
             {"own": table(TRAJ, Row("b", "traj-gcn", {"channels": 0}))},
@@ -339,3 +341,28 @@ def test_several_processes_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ConfigError, match=r"reproduce: expected a single process, got one of several that torchrun"):
         quiet(table(), tmp_path)
+
+
+def test_tables_of_the_same_rows_share_a_folder(tmp_path, monkeypatch):
+    quiet(table(), tmp_path)
+    monkeypatch.setattr("posegraph.training.train", None)
+    monkeypatch.setattr(evaluation, "evaluate", None)
+    result = quiet(table(name="long", actions=("nod",), frames=(1, 2)), tmp_path)
+    assert result.mean(TRAJ).ours is not None
+    assert {path.stem for path in tmp_path.iterdir() if path.suffix == ".md"} == {"arms", "long"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "runs", "share"),
+    [
+        (90, [(0, False), (0, False), (0, False)], 30),
+        (90, [(0, False), (10, True), (0, False)], 40),  # a complete run leaves the rest of its share
+        (78, [(0, False), (33, False), (33, False)], 12),  # what others have trained too long is gone
+        (60, [(0, False), (33, False), (33, False)], 0),
+        (60, [(70, False)], 60),
+        (60, [(10, True)], 50),
+    ],
+)
+def test_shares_are_equal_among_those_that_have_not_had_theirs(budget, runs, share):
+    known = [SimpleNamespace(seconds=seconds, complete=complete) for seconds, complete in runs]
+    assert _share(budget, known) == share

@@ -9,8 +9,8 @@ import pytest
 from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.reproduce import Row
-from posegraph.reproduce.coverage import cover
-from posegraph.reproduce.runs import Setup, TrainingRun, build, needs_training, open_checkpoint, score
+from posegraph.reproduce._coverage import cover
+from posegraph.reproduce._runs import Setup, TrainingRun, build, needs_training, open_checkpoint, score
 from posegraph.training import loop
 from tests.data.motion import ARM
 from tests.reproduce.arms import MSR, RECIPE, SMALL, STILL, TRAJ, arms, naive_errors, table
@@ -136,7 +136,7 @@ def test_a_run_with_no_time_left_takes_a_step(tmp_path):
             r"another recipe\.batch_size: 8 in place of 4",
         ),
         (TRAJ, None, {"precision": "bf16"}, 0, r"another precision: 'fp32' in place of 'bf16'"),
-        (TRAJ, None, {"steps": 3}, 0, r"another recipe\.steps_per_epoch: None in place of 3"),
+        (TRAJ, None, {"steps": 3}, 0, r"another recipe\.batch_size: 8 in place of 4"),
         (TRAJ, None, {}, 1, r"another seed: 0 in place of 1"),
         (TRAJ, "longer", {}, 0, r"another train\.wave_3: 11 in place of None"),
     ],
@@ -252,4 +252,4 @@ def test_a_folder_without_checkpoint_is_refused(tmp_path):
 def test_a_smoke_run_takes_a_few_steps_in_place_of_the_recipe():
     own = registry.info("traj-gcn").recipe
     assert setup_of().recipe(Row("mine", "traj-gcn")) == own
-    assert setup_of(steps=3).recipe(TRAJ) == dataclasses.replace(own, batch_size=8, epochs=1, steps_per_epoch=3)
+    assert setup_of(steps=3).recipe(TRAJ) == dataclasses.replace(own, batch_size=4, epochs=1, steps_per_epoch=3)

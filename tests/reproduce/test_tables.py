@@ -8,8 +8,8 @@ from posegraph import data, published, registry, skeletons
 from posegraph.data import cmu, h36m
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.reproduce import Row, tables
-from posegraph.reproduce.coverage import Coverage
-from posegraph.reproduce.runs import Setup, build
+from posegraph.reproduce._coverage import Coverage
+from posegraph.reproduce._runs import Setup, build
 from tests.data.motion import still_clip
 from tests.reproduce.arms import TRAJ, table
 
@@ -17,18 +17,18 @@ ROWS = [(name, row.label) for name in tables.names() for row in tables.get(name)
 
 
 def test_the_tables_of_the_paper_are_there():
-    assert tables.names() == [f"table-{number}" for number in range(1, 9)]
+    assert tables.names() == [f"table{number}" for number in range(1, 9)]
     printed = {name: (t.dataset, len(t.rows), len(t.actions), t.frames, t.detail) for name, t in tables._TABLES.items()}
     six = (1, 3, 7, 9, 13, 24)
     assert printed == {
-        "table-1": ("h36m", 4, 15, (1, 3, 7, 9), "actions"),
-        "table-2": ("h36m", 4, 5, (13, 24), "actions"),
-        "table-3": ("cmu", 4, 8, (1, 3, 7, 9), "actions"),
-        "table-4": ("cmu", 4, 8, (24,), "actions"),
-        "table-5": ("cmu", 5, 8, six, "mean"),
-        "table-6": ("cmu", 4, 8, six, "mean"),
-        "table-7": ("cmu", 6, 4, (1, 3, 7, 9, 24), "actions"),
-        "table-8": ("cmu", 5, 8, six, "mean"),
+        "table1": ("h36m", 4, 15, (1, 3, 7, 9), "actions"),
+        "table2": ("h36m", 4, 5, (13, 24), "actions"),
+        "table3": ("cmu", 4, 8, (1, 3, 7, 9), "actions"),
+        "table4": ("cmu", 4, 8, (24,), "actions"),
+        "table5": ("cmu", 5, 8, six, "mean"),
+        "table6": ("cmu", 4, 8, six, "mean"),
+        "table7": ("cmu", 6, 4, (1, 3, 7, 9, 24), "actions"),
+        "table8": ("cmu", 5, 8, six, "mean"),
     }
 
 
@@ -77,8 +77,8 @@ def test_rows_are_what_their_names_say(name, label):
 
 
 def test_tables_are_found_by_name_or_number():
-    assert tables.get("7") is tables.get("table-7")
-    with pytest.raises(UnknownNameError, match=r"unknown table 'tabel-3'\. Did you mean 'table-\d'\? Known: table-1, "):
+    assert tables.get("7") is tables.get("table-7") is tables.get("Table 7") is tables.get("table7")
+    with pytest.raises(UnknownNameError, match=r"unknown table 'tabel-3'\. Did you mean 'table\d'\? Known: table1, "):
         tables.get("tabel-3")
     with pytest.raises(UnknownNameError, match=r"unknown table '9'\."):
         tables.get("9")
@@ -87,7 +87,7 @@ def test_tables_are_found_by_name_or_number():
 def test_rows_are_selected_in_order():
     own = tables.get("1")
     assert [row.label for row in own.select(["MSR-GCN", "DMGNN"])] == ["DMGNN", "MSR-GCN"]
-    with pytest.raises(UnknownNameError, match=r"unknown row of table-1 'MSRGCN'\. Did you mean 'MSR-GCN'"):
+    with pytest.raises(UnknownNameError, match=r"unknown row of table1 'MSRGCN'\. Did you mean 'MSR-GCN'"):
         own.select(["MSRGCN"])
 
 

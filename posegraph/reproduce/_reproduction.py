@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from posegraph import published
 from posegraph.data import cmu, h36m
-from posegraph.reproduce.comparison import Cell, compare
-from posegraph.reproduce.runs import Outcome, Setup
+from posegraph.reproduce._comparison import Cell, compare
+from posegraph.reproduce._runs import Outcome, Setup
 from posegraph.reproduce.tables import Row
-
-__all__ = ["Reproduction", "in_range"]
 
 _ACTIONS = {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}
 _LISTED = 6  # most names to list before "and 3 more"
@@ -147,6 +145,9 @@ class Reproduction:
             if row.label in self.pending:
                 yield f"{row.label} has no result: {self.pending[row.label]}."
             yield from (f"{row.label}: {note}" for note in row.notes)
+            mean = self.mean(row)
+            if mean.ours is not None and mean.published is not None and mean.difference is None:
+                yield f"{row.label}: no difference of the means: {mean.reason}."
             notes = dict.fromkeys(cell.note for cell in self.cells(row) if cell.note)
             yield from (f"{row.label}, published numbers: {note}." for note in notes)
 

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from posegraph import published
-from posegraph.reproduce.coverage import Coverage
-from posegraph.reproduce.runs import Outcome
+from posegraph.reproduce._coverage import Coverage
+from posegraph.reproduce._runs import Outcome
 from posegraph.reproduce.tables import Row, Table
-
-__all__ = ["Cell", "compare", "published_mean"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,7 @@ class Cell:
         text = f"{self.ours:.2f}" + ("" if self.spread is None else f" ± {self.spread:.2f}") + " mm"
         if self.published is not None:
             text += f", published {self.published:.2f}"
-        if self.difference is not None:
-            text += f", difference {self.difference:+.2f}"
+            text += f" ({self.reason})" if self.difference is None else f", difference {self.difference:+.2f}"
         return text
 
 
@@ -128,7 +125,8 @@ def _cell(
     reasons = [incomparable] if incomparable else []
     reasons += [f"left out: {coverage.left_out[action]}" for action in left_out]
     reasons += [coverage.partial[action] for action in actions if action in coverage.partial]
-    if value is None and len(actions) > 1 and len(actions) < len(table.actions):
+    is_average = actions == coverage.actions and (len(actions) > 1 or table.detail == "mean")
+    if value is None and is_average and len(actions) < len(table.actions):
         value = published_mean(table, row, table.actions, frames)
         reasons += [f"published is the mean of {len(table.actions)} actions"] if value is not None else []
     return Cell(

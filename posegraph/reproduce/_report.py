@@ -15,12 +15,10 @@ from posegraph._files import replace_file
 from posegraph._version import __version__
 from posegraph.errors import MissingDependencyError
 from posegraph.evaluation import Protocol
-from posegraph.reproduce.budget import format_seconds
-from posegraph.reproduce.comparison import Cell, published_mean
-from posegraph.reproduce.reproduction import Reproduction, in_range
+from posegraph.reproduce._budget import format_seconds
+from posegraph.reproduce._comparison import Cell, published_mean
+from posegraph.reproduce._reproduction import Reproduction, in_range
 from posegraph.reproduce.tables import Row
-
-__all__ = ["csv_text", "markdown", "write"]
 
 _NOTHING = "-"
 _COLUMNS = (
@@ -153,13 +151,18 @@ def _means(reproduction: Reproduction) -> str:
                 ", ".join(outcome.origin for outcome in outcomes) or _NOTHING,
                 _epochs(reproduction, row),
                 format_seconds(sum(seconds)) if seconds else _NOTHING,
-                cell.source or _NOTHING,
+                _source(cell),
             ]
         )
     table, coverage = reproduction.setup.table, reproduction.setup.coverage
     actions = f"{len(coverage.actions)} action{'s' * (len(coverage.actions) > 1)}"
     frames = f"frame{'s' * (len(table.frames) > 1)} {', '.join(map(str, table.frames))}"
     return f"Over {actions} and {frames}.\n\n{_table(head, lines, left=2)}"
+
+
+def _source(cell: Cell) -> str:
+    """Where the published number is from, and why it has no difference."""
+    return f"{cell.source}; {cell.reason}" if cell.source and cell.reason else cell.source or _NOTHING
 
 
 def _epochs(reproduction: Reproduction, row: Row) -> str:

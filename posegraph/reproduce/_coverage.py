@@ -10,8 +10,6 @@ from posegraph.data import MotionDataset, h36m
 from posegraph.errors import DataError, IncompleteDataError
 from posegraph.reproduce.tables import Table
 
-__all__ = ["Coverage", "cover"]
-
 # Folders of test files, to tell them among the missing ones of a benchmark.
 _TEST_FOLDERS = {"cmu": ("test",), "h36m": h36m.SUBJECTS["test"]}
 

@@ -10,16 +10,14 @@ from pathlib import Path
 from posegraph._checks import check_positive
 from posegraph.data import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
-from posegraph.reproduce import report as reports
+from posegraph.reproduce import _report as reports
 from posegraph.reproduce import tables
-from posegraph.reproduce.budget import fair_share, format_seconds
-from posegraph.reproduce.coverage import cover
-from posegraph.reproduce.reproduction import Reproduction
-from posegraph.reproduce.runs import Outcome, Setup, TrainingRun, build, needs_training, open_checkpoint, score
+from posegraph.reproduce._budget import format_seconds
+from posegraph.reproduce._coverage import cover
+from posegraph.reproduce._reproduction import Reproduction
+from posegraph.reproduce._runs import Outcome, Setup, TrainingRun, build, needs_training, open_checkpoint, score
 from posegraph.reproduce.tables import Row, Table
 from posegraph.training import Precision
-
-__all__ = ["SMOKE_STEPS", "reproduce"]
 
 SMOKE_STEPS = 3
 """Training steps a row of a smoke run."""
@@ -55,7 +53,8 @@ def reproduce(
         seeds: Number of runs a row, from seeds 0, 1, ...; their mean and standard deviation are reported.
         budget: Training time of all rows and seeds together in seconds, what earlier calls spent included. Runs that
             have not reached the end of their recipe share it equally; what one leaves, those after it get. Each takes
-            one step at least. Without a budget every row is trained to the end of its recipe.
+            one step and one validation at least, and a validation that has begun is not cut short. Without a budget
+            every row is trained to the end of its recipe.
         checkpoints: Label to checkpoints that are scored in place of training the row. Rows without one are trained
             only if there is a budget.
         smoke: Take a few steps a row and score a few windows, on whatever data set this is: everything runs, and the
@@ -174,11 +173,14 @@ class _Reproducer:
             if run.scored:  # so that the report keeps the rows that are done while others go on
                 self._add(run.score())
         for index, run in enumerate(runs):
-            limit = None if budget is None else _limit(budget, run, runs)
-            self._train(run, limit, f"[{index + 1}/{len(runs)}] {run.name}")
+            spent = sum(other.seconds for other in runs[:index])
+            share = None if budget is None else _share(budget - spent, runs[index:])
+            self._train(run, share, f"[{index + 1}/{len(runs)}] {run.name}")
             self._add(run.score())
 
-    def _train(self, run: TrainingRun, limit: float | None, where: str) -> None:
+    def _train(self, run: TrainingRun, share: float | None, where: str) -> None:
+        """Train a run until its recipe ends, or it has trained for its share of the budget."""
+        limit = None if share is None else share - run.seconds
         if run.complete or (run.trained and limit is not None and limit <= 0):
             self.report(f"{where}: trained already")
             return
@@ -200,8 +202,10 @@ class _Reproducer:
         return done
 
 
-def _limit(budget: float, run: TrainingRun, runs: Sequence[TrainingRun]) -> float:
-    """Time that a run may still train, if it shares what is left with the unfinished ones after it."""
-    sharing = [other for other in runs[runs.index(run) :] if not other.complete or other is run]
-    spent = sum(other.seconds for other in runs if other not in sharing)
-    return fair_share(budget - spent, [other.seconds for other in sharing]) - run.seconds
+def _share(budget: float, runs: Sequence[TrainingRun]) -> float:
+    """Time that each run may train in all, if those that are complete or have trained for longer keep their time."""
+    left = budget - sum(run.seconds for run in runs if run.complete)
+    spent = sorted((run.seconds for run in runs if not run.complete), reverse=True)
+    while len(spent) > 1 and spent[0] > left / len(spent):
+        left -= spent.pop(0)
+    return max(left, 0.0) / max(len(spent), 1)
