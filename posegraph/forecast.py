@@ -13,6 +13,7 @@ from posegraph._checks import check_poses
 from posegraph._files import replace_file
 from posegraph.data.clip import Clip
 from posegraph.errors import ConfigError, DataError, ShapeError
+from posegraph.inference import optimize
 from posegraph.kinematics import to_positions
 from posegraph.metrics import mpjpe_at
 from posegraph.models.base import ForecastModel
@@ -32,9 +33,12 @@ class Forecaster:
         model: Model to forecast with.
         action: What the subject does; needed by a model with action labels, and only by it.
         device: Device to run on; the model is moved there. By default the model's own.
+        fast: Forecast with `posegraph.optimize(model)`: the same, several times sooner, on the CPU. Later changes of
+            the model have no effect.
 
     Raises:
-        ConfigError: The model has action labels and no action is given, or the other way round.
+        ConfigError: The model has action labels and no action is given, or the other way round; or ``fast`` is asked
+            for elsewhere than on the CPU.
         UnknownNameError: The model does not know the action.
 
     Examples:
@@ -47,7 +51,12 @@ class Forecaster:
     """
 
     def __init__(
-        self, model: ForecastModel, *, action: str | None = None, device: torch.device | str | None = None
+        self,
+        model: ForecastModel,
+        *,
+        action: str | None = None,
+        device: torch.device | str | None = None,
+        fast: bool = False,
     ) -> None:
         if bool(model.actions) != (action is not None):
             known = ", ".join(model.actions)
@@ -57,6 +66,7 @@ class Forecaster:
                 else f"action: expected none, because the model takes no action labels, got {action!r}. Leave it out."
             )
         self.model = model if device is None else model.to(device)
+        self._predict = optimize(self.model).predict if fast else self.model.predict
         self._labels = () if action is None else (model.action_labels([action]),)
 
     @overload
@@ -108,7 +118,7 @@ class Forecaster:
         _check_finite(observed, skeleton)
         with self.model.evaluating(), torch.inference_mode():
             labels = (label.to(self.model.device).expand(len(window)) for label in self._labels)
-            used = self.model.predict(observed.to(self.model.device, self.model.dtype), *labels)
+            used = self._predict(observed.to(self.model.device, self.model.dtype), *labels)
         # Outside of inference mode, so that the caller gets an ordinary tensor, free to be changed in place.
         full = skeleton.expand(used.to(poses.device, poses.dtype), template=window[:, -1:])
         return full if batched else full[0]

@@ -331,3 +331,13 @@ def test_errors_of_rotations_are_those_of_their_positions():
         for name in ("cmu", "cmu-angles")
     ]
     assert results[0] == pytest.approx(results[1], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["traj-gcn", "msrgcn", "pgbig"])
+def test_fast_forecasts_are_the_same(name):
+    settings = {"channels": 8, "num_stages": 2} if name == "pgbig" else {"channels": 8, "num_blocks": 1}
+    model = registry.build(name, skeleton="cmu", **settings)
+    clip = data.load("cmu", "samples", split="test", actions=["walking"]).select("test")[0]
+    plain, fast = Forecaster(model)(clip.poses[:40]), Forecaster(model, fast=True)(clip.poses[:40])
+    assert float((fast - plain).abs().max()) <= 1e-5 * float(plain.abs().max())
+    assert model.training
