@@ -10,7 +10,7 @@ import torch
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError
 from posegraph.evaluation import Protocol, measure
-from posegraph.metrics import joint_errors
+from posegraph.metrics import joint_errors, mean_up_to
 from posegraph.models.base import ForecastModel
 
 __all__ = ["JointResult", "evaluate_joints"]
@@ -106,5 +106,4 @@ def evaluate_joints(
 
 
 def _joint_errors_up_to(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    at = joint_errors(prediction, truth)
-    return at.cumsum(0) / torch.arange(1, len(at) + 1, device=at.device).unsqueeze(1)
+    return mean_up_to(joint_errors(prediction, truth))

@@ -14,7 +14,7 @@ import torch
 from posegraph.errors import ShapeError
 from posegraph.kinematics import euler_from_rotation, rotation_from_exponential_map
 
-__all__ = ["euler_error_at", "joint_errors", "mpjpe_at", "mpjpe_up_to"]
+__all__ = ["euler_error_at", "joint_errors", "mean_up_to", "mpjpe_at", "mpjpe_up_to"]
 
 
 def mpjpe_at(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -63,8 +63,26 @@ def mpjpe_up_to(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         >>> mpjpe_up_to(prediction, truth).tolist()
         [5.0, 3.0]
     """
-    at = mpjpe_at(prediction, truth)
-    return at.cumsum(0) / torch.arange(1, len(at) + 1, dtype=at.dtype, device=at.device)
+    return mean_up_to(mpjpe_at(prediction, truth))
+
+
+def mean_up_to(errors: torch.Tensor) -> torch.Tensor:
+    """Mean of errors over all frames up to and including each.
+
+    Args:
+        errors: Errors ``(frames, ...)``.
+
+    Returns:
+        Errors of the same shape.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.metrics import mean_up_to
+        >>> mean_up_to(torch.tensor([5.0, 1.0])).tolist()
+        [5.0, 3.0]
+    """
+    counts = torch.arange(1, len(errors) + 1, dtype=errors.dtype, device=errors.device)
+    return errors.cumsum(0) / counts.view(-1, *[1] * (errors.ndim - 1))
 
 
 def joint_errors(prediction: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

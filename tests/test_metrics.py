@@ -7,7 +7,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from posegraph.errors import ShapeError
-from posegraph.metrics import euler_error_at, joint_errors, mpjpe_at, mpjpe_up_to
+from posegraph.metrics import euler_error_at, joint_errors, mean_up_to, mpjpe_at, mpjpe_up_to
 
 
 def random_pair() -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,6 +56,12 @@ def test_shapes_are_checked(metric):
         ShapeError, match=r"prediction: expected the shape of truth, \(1, 5, 6, 3\), got \(1, 5, 4, 3\)"
     ):
         metric(torch.zeros(1, 5, 4, 3), torch.zeros(1, 5, 6, 3))
+
+
+def test_means_up_to_a_frame_leave_other_axes_alone():
+    errors = torch.rand(4, 3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = torch.stack([errors[: frame + 1].mean(dim=0) for frame in range(4)])
+    torch.testing.assert_close(mean_up_to(errors), expected)
 
 
 def test_euler_error_is_the_norm_of_all_angles():
