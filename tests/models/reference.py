@@ -12,6 +12,9 @@ import numpy as np
 import scipy.fft
 import torch
 
+from posegraph.models.base import ForecastModel
+from tests.authors import relative_error
+
 State = Mapping[str, torch.Tensor]
 
 
@@ -138,3 +141,23 @@ def msrgcn(state: State, inputs: list[torch.Tensor], training: bool, *, e3_input
         head("third", 1, a2, inputs[2]),
         head("fourth", 1, a3 if e3_input == "a3" else d3, inputs[3]),
     ]
+
+
+def assert_same_gradients(
+    model: ForecastModel, state: dict[str, torch.Tensor], *, tolerance: float, partner: str = "weight"
+) -> None:
+    """Require every gradient of a model to be that of the reference's parameters, after both went backwards.
+
+    That of a bias before a batch norm is zero: it is compared with the gradient of its ``partner`` in the same layer.
+    """
+    theirs = gradients(state)
+    converted = model.convert_authors_state(theirs)
+    ours = {name: parameter.grad for name, parameter in model.named_parameters()}
+    assert set(converted) == set(ours)
+    for key, name in zip(theirs, converted, strict=True):
+        own = ours[name]
+        assert own is not None, key
+        if is_cancelled(key):
+            assert float(own.norm()) < 1e-10 * float(theirs[key.replace("bias", partner)].norm()), key
+        else:
+            assert relative_error(own, converted[name]) < tolerance, key
