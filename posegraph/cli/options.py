@@ -10,15 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from posegraph import checkpoint, data, registry
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton import Skeleton
+from posegraph.training.distributed import default_device
 
-__all__ = ["default_device", "open_model", "parse_settings", "progress_bar", "read"]
+__all__ = ["open_model", "parse_settings", "progress_bar", "read"]
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
@@ -67,11 +66,6 @@ def open_model(model: str, *, skeleton: str | Skeleton, device: str | None) -> F
             f"'posegraph train {model}' writes."
         )
     return built.eval()
-
-
-def default_device() -> str:
-    """A GPU if there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @contextmanager

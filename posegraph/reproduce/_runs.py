@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from posegraph import checkpoint, evaluation, registry, training
 from posegraph._files import replace_file
 from posegraph.data import MotionDataset
@@ -19,6 +17,7 @@ from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.reproduce._coverage import Coverage
 from posegraph.reproduce.tables import Row, Table
+from posegraph.training.distributed import default_device
 from posegraph.training.state import read_progress
 
 _RECORD = "row.json"
@@ -49,7 +48,7 @@ class Setup:
     @property
     def place(self) -> str:
         """The device."""
-        return self.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        return self.device or default_device()
 
     def recipe(self, row: Row) -> Recipe:
         """How a row is trained; raises `ConfigError` if that cannot work."""

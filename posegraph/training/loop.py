@@ -26,7 +26,7 @@ from posegraph.errors import CheckpointError, ConfigError
 from posegraph.evaluation import Protocol, Result, evaluate
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Optimizer, Recipe
-from posegraph.training.distributed import Processes, join_processes
+from posegraph.training.distributed import Processes, default_device, join_processes
 from posegraph.training.log import TrainingLog, epoch_progress
 from posegraph.training.state import Progress, read_progress, restore, store
 
@@ -433,7 +433,7 @@ def _mix(*numbers: int) -> int:
 
 
 def _choose_device(device: torch.device | str | None) -> torch.device:
-    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    place = torch.device(device or default_device())
     if place == torch.device("cuda"):  # torchrun gives each process of a machine its own
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return place

@@ -4,11 +4,10 @@ import sys
 from functools import partial
 
 import pytest
-import torch
 import tqdm
 
 from posegraph import checkpoint
-from posegraph.cli.options import default_device, open_model, parse_settings, progress_bar, read
+from posegraph.cli.options import open_model, parse_settings, progress_bar, read
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.models import ZeroVelocity
 
@@ -75,12 +74,6 @@ def test_what_is_neither_is_refused(tmp_path):
         open_model(str(tmp_path), skeleton="cmu", device=None)
     with pytest.raises(ConfigError, match=r"model 'msrgcn' is not trained: .* which 'posegraph train msrgcn' writes"):
         open_model("msrgcn", skeleton="cmu", device=None)
-
-
-@pytest.mark.parametrize(("available", "device"), [(True, "cuda"), (False, "cpu")])
-def test_a_gpu_is_taken_if_there_is_one(monkeypatch, available, device):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert default_device() == device
 
 
 def test_progress_is_drawn_on_a_terminal(monkeypatch, capsys):
