@@ -162,14 +162,14 @@ class Windows:
         """Gather windows.
 
         Args:
-            indices: Window numbers, ``(batch,)``.
+            indices: Window numbers, ``(batch,)`` or with more axes.
 
         Returns:
             Poses ``(batch, length, joints, 3)`` on the device of the frames.
         """
         chosen = torch.as_tensor(indices, dtype=torch.int64, device=self.device)
         offsets = torch.arange(self.length, device=self.device)
-        return self.frames[self.starts[chosen].unsqueeze(1) + offsets]
+        return self.frames[self.starts[chosen].unsqueeze(-1) + offsets]
 
     def batches(self, batch_size: int) -> Iterator[torch.Tensor]:
         """All windows in order, ``batch_size`` at a time; the last batch may be smaller."""

@@ -8,6 +8,7 @@ Inside layers a pose sequence is a tensor ``(batch, nodes, channels)``: a node i
 from posegraph.layers.blocks import GraphConvBlock, ResampleBlock, ResidualGraphBlock, ResidualStage, make_activation
 from posegraph.layers.cross_scale import CrossScaleAttention, CrossScaleFusion
 from posegraph.layers.dct import DCT, InverseDCT
+from posegraph.layers.dropout import Dropout
 from posegraph.layers.graph_conv import GraphConv
 from posegraph.layers.graph_gru import GraphGRUCell
 from posegraph.layers.gru import ResetBeforeGRUCell
@@ -27,6 +28,7 @@ __all__ = [
     "Aggregation",
     "CrossScaleAttention",
     "CrossScaleFusion",
+    "Dropout",
     "GraphConv",
     "GraphConvBlock",
     "GraphGRUCell",

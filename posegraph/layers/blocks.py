@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from posegraph._checks import check_choice, check_positive, check_probability
+from posegraph.layers.dropout import Dropout
 from posegraph.layers.graph_conv import GraphConv
 from posegraph.layers.norm import NodeBatchNorm
 from posegraph.layers.operators import OperatorFactory
@@ -45,7 +46,7 @@ class _Tail(nn.Sequential):
     def __init__(self, num_nodes: int, channels: int, dropout: float, activation: str, negative_slope: float) -> None:
         check_probability(dropout=dropout)
         super().__init__(
-            NodeBatchNorm(num_nodes, channels), make_activation(activation, negative_slope), nn.Dropout(dropout)
+            NodeBatchNorm(num_nodes, channels), make_activation(activation, negative_slope), Dropout(dropout)
         )
 
 

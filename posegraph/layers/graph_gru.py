@@ -7,6 +7,7 @@ from torch import nn
 
 from posegraph._checks import check_positive, check_probability
 from posegraph.layers._features import check_node_features
+from posegraph.layers.dropout import Dropout
 from posegraph.layers.reweighted_graph import ReweightedGraph
 
 __all__ = ["GraphGRUCell"]
@@ -60,7 +61,7 @@ class GraphGRUCell(nn.Module):
         self.in_channels, self.channels = in_channels, channels
         self.graph = ReweightedGraph(graph, offset=graph_offset)
         self.send = nn.Linear(channels, self.graph.num_kinds * channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.input_gates = nn.Linear(in_channels, 3 * channels)  # reset, update, new
         self.state_gates = nn.Linear(channels, 3 * channels, bias=False)
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from posegraph._checks import check_choice, check_positive, check_probability
 from posegraph.errors import ShapeError
 from posegraph.layers._features import check_features, check_node_features
+from posegraph.layers.dropout import Dropout
 from posegraph.layers.st_graph_conv import TemporalConv
 
 __all__ = ["Aggregation", "NodeEmbedding", "PairwiseMessages", "SkipMLP"]
@@ -57,7 +58,7 @@ class SkipMLP(nn.Module):
         self.hidden = nn.Linear(in_channels, out_channels)
         self.output = nn.Linear(out_channels + in_channels, out_channels)
         self.norm = nn.BatchNorm1d(out_channels)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         for linear in (self.hidden, self.output):
             nn.init.xavier_normal_(linear.weight)
             nn.init.constant_(linear.bias, 0.1)
@@ -193,7 +194,7 @@ class NodeEmbedding(nn.Module):
         check_probability(dropout=dropout)
         self.in_channels, self.frames, self.num_nodes, self.scrambled = in_channels, frames, num_nodes, scrambled
         convolution = TemporalConv(in_channels, in_channels, kernel_size=kernel_size, stride=2)
-        self.temporal = nn.Sequential(convolution, nn.BatchNorm2d(in_channels), nn.Dropout(dropout))
+        self.temporal = nn.Sequential(convolution, nn.BatchNorm2d(in_channels), Dropout(dropout))
         self.node = SkipMLP(convolution.num_frames(frames) * in_channels, channels, dropout=dropout)
         self.messages: nn.Module | None = None
         if num_nodes > 1:

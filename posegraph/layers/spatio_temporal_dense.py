@@ -8,6 +8,7 @@ from torch import nn
 from posegraph._checks import check_positive, check_probability
 from posegraph.errors import ShapeError
 from posegraph.layers.blocks import make_activation
+from posegraph.layers.dropout import Dropout
 from posegraph.layers.norm import NodeBatchNorm
 
 __all__ = ["SpatioTemporalDenseBlock", "SpatioTemporalDenseConv"]
@@ -136,7 +137,7 @@ class SpatioTemporalDenseBlock(nn.Module):
         self.operator = SpatioTemporalDenseConv(in_channels, out_channels, num_joints, num_frames)
         self.norm = NodeBatchNorm(out_channels * num_joints, num_frames)
         self.activation = make_activation(activation)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the block; shapes as in the class."""

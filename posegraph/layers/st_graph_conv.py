@@ -8,6 +8,7 @@ from torch import nn
 from posegraph._checks import check_positive, check_probability
 from posegraph.errors import ConfigError
 from posegraph.layers._features import check_features
+from posegraph.layers.dropout import Dropout
 from posegraph.layers.reweighted_graph import ReweightedGraph
 
 __all__ = ["SpatioTemporalGraphConv", "TemporalConv"]
@@ -102,7 +103,7 @@ class SpatioTemporalGraphConv(nn.Module):
             nn.ReLU(inplace=True),
             TemporalConv(out_channels, out_channels, kernel_size=kernel_size, stride=stride),
             nn.BatchNorm2d(out_channels),
-            nn.Dropout(dropout),
+            Dropout(dropout),
         )
         self.residual: nn.Module | None = None
         if residual:

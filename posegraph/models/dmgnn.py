@@ -17,6 +17,7 @@ from posegraph.grouping import JointGrouping
 from posegraph.layers import (
     Aggregation,
     CrossScaleFusion,
+    Dropout,
     GraphGRUCell,
     JointPool,
     JointUnpool,
@@ -231,8 +232,8 @@ class DMGNN(ForecastModel):
             dropout=config.dropout,
         )
         self.head = nn.Sequential(
-            *(nn.Linear(width, width), nn.LeakyReLU(0.1), nn.Dropout(config.output_dropout)),
-            *(nn.Linear(width, width), nn.LeakyReLU(0.1), nn.Dropout(config.output_dropout)),
+            *(nn.Linear(width, width), nn.LeakyReLU(0.1), Dropout(config.output_dropout)),
+            *(nn.Linear(width, width), nn.LeakyReLU(0.1), Dropout(config.output_dropout)),
             nn.Linear(width, 3),
         )
         self.register_buffer("moves", _moves(self.skeleton, config.output_mask), persistent=False)

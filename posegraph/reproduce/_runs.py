@@ -348,7 +348,7 @@ class TrainingRun:
             self._trained = {
                 "epochs": progress.epoch - 1,
                 "step": progress.step,
-                "best_epoch": progress.best_epoch,
+                "best_epoch": progress.best[0].epoch,
                 "seconds": progress.seconds,
             }
             self._scores = {}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from posegraph._files import replace_file
 
-__all__ = ["TrainingLog", "epoch_progress"]
+__all__ = ["EpochProgress", "TrainingLog", "epoch_progress"]
+
+_SHOW_SECONDS = 1.0
 
 
 class TrainingLog:
@@ -60,21 +65,37 @@ def _summary_writer(folder: Path, resumed_epochs: int) -> Any:
     return SummaryWriter(str(folder), purge_step=resumed_epochs + 1 if resumed_epochs else None)
 
 
-class _Silent:
-    def update(self, steps: int) -> None:
-        """Show nothing."""
+class EpochProgress:
+    """A progress bar over the steps of an epoch, on a terminal; elsewhere nothing, since each epoch prints a line."""
 
-    def set_postfix_str(self, text: str) -> None:
-        """Show nothing."""
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._shown = time.monotonic()
+
+    def step(self, loss_sums: torch.Tensor, windows: int) -> None:
+        """Count a step, and show the mean loss once a second: reading it makes the host wait for the device."""
+        if self._bar is None:
+            return
+        self._bar.update(1)
+        if time.monotonic() - self._shown >= _SHOW_SECONDS:
+            self._bar.set_postfix_str(f"loss {float(loss_sums.mean()) / windows:.4g}")
+            self._shown = time.monotonic()
 
 
 @contextmanager
-def epoch_progress(total: int, *, done: int, label: str, show: bool) -> Generator[Any]:
-    """A progress bar over the steps of an epoch, on a terminal; elsewhere nothing, since each epoch prints a line."""
+def epoch_progress(total: int, *, done: int, label: str, show: bool) -> Generator[EpochProgress]:
+    """Show the progress of an epoch inside.
+
+    Args:
+        total: Steps of the epoch.
+        done: Steps that an earlier part of the run took.
+        label: What stands before the bar.
+        show: False for processes that are not the first.
+    """
     if not show or not sys.stderr.isatty():
-        yield _Silent()
+        yield EpochProgress(None)
         return
     from tqdm import tqdm
 
     with tqdm(total=total, initial=done, desc=label, leave=False, unit="step", dynamic_ncols=True) as bar:
-        yield bar
+        yield EpochProgress(bar)

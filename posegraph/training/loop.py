@@ -1,70 +1,27 @@
-"""The training loop."""
+"""Training of one model, or of several seeds of it at once."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import math
 import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
-import numpy as np
 import torch
 
 from posegraph import registry
 from posegraph._checks import check_choice
-from posegraph.checkpoint import save_checkpoint
 from posegraph.data.dataset import MotionDataset
-from posegraph.data.windows import Windows
-from posegraph.errors import CheckpointError, ConfigError
-from posegraph.evaluation import Protocol, Result, evaluate
+from posegraph.errors import ConfigError
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Optimizer, Recipe
+from posegraph.recipe import Recipe
 from posegraph.training.distributed import Processes, default_device, join_processes
-from posegraph.training.log import TrainingLog, epoch_progress
-from posegraph.training.state import Progress, read_progress, restore, store
+from posegraph.training.member import Member
+from posegraph.training.run import Run, TrainingResult
+from posegraph.training.steps import Acceleration, Precision
 
-__all__ = ["Precision", "TrainingResult", "seed_everything", "train"]
-
-Precision = Literal["fp32", "bf16", "fp16"]
-"""Number type of the layers; see `train`."""
-
-_STATE_FILE = "training.safetensors"
-_SAVE_SECONDS = 300.0  # most that a killed run has to do again
-_OPTIMIZERS: dict[Optimizer, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-_REPORT_STEPS = 20  # what waits for the device or for other processes is done only every so many steps
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What `train` did.
-
-    Args:
-        folder: Folder of the run; its checkpoint is in ``folder / "best"``.
-        epochs: Epochs that are complete.
-        best_epoch: Epoch of the checkpoint.
-        best_error: Its validation error in the unit of the data set's metric, or None without validation.
-        finished: False if the run was interrupted and can be resumed.
-        seconds: Time spent, earlier parts of the run included.
-    """
-
-    folder: Path
-    epochs: int
-    best_epoch: int
-    best_error: float | None
-    finished: bool
-    seconds: float
-
-
-def seed_everything(seed: int) -> None:
-    """Seed PyTorch's random generators. Call it before building a model, to draw the same initial weights again."""
-    torch.manual_seed(seed)
+__all__ = ["train", "train_seeds"]
 
 
 def train(
@@ -77,6 +34,7 @@ def train(
     seed: int = 0,
     device: torch.device | str | None = None,
     precision: Precision = "fp32",
+    acceleration: Acceleration = "auto",
     resume: bool = False,
     time_limit: float | None = None,
     report: Callable[[str], object] = print,
@@ -99,6 +57,10 @@ def train(
         seed: Seed of the order of windows and of dropout. Initial weights are the model's: see `seed_everything`.
         device: Where to train; by default a GPU if there is one.
         precision: ``"fp32"``, or mixed precision with ``"bf16"`` or (GPU only) ``"fp16"``.
+        acceleration: ``"auto"`` updates all parameters in one kernel and, on a GPU, records a step as a CUDA graph
+            and replays it; the last batch of an epoch, several processes and "fp16" do without a graph.
+            ``"compile"`` compiles the network with torch.compile as well, for up to a few minutes. ``"none"`` is the
+            plain loop with PyTorch's default optimisers. All follow the same course, to rounding.
         resume: Continue the run in ``folder``, or start it if there is none.
         time_limit: Finish the run after so many seconds of training, in the middle of an epoch if need be.
         report: Called with a line of text after each epoch.
@@ -127,309 +89,170 @@ def train(
         >>> result.epochs, result.finished
         (1, True)
     """
-    check_choice("precision", precision, ("fp32", "bf16", "fp16"))
+    (result,) = _train(
+        [Member(model, Path(folder), seed)],
+        dataset,
+        Path(folder),
+        recipe,
+        validation,
+        device,
+        precision,
+        acceleration,
+        report,
+        resume=resume,
+        time_limit=time_limit,
+    )
+    return result
+
+
+def train_seeds(
+    models: Sequence[ForecastModel],
+    dataset: MotionDataset,
+    folder: str | Path,
+    *,
+    seeds: Sequence[int] | None = None,
+    recipe: Recipe | None = None,
+    validation: Sequence[str] | None = None,
+    device: torch.device | str | None = None,
+    precision: Precision = "fp32",
+    acceleration: Acceleration = "auto",
+    resume: bool = False,
+    time_limit: float | None = None,
+    report: Callable[[str], object] = print,
+) -> list[TrainingResult]:
+    """Train several models of one kind at once, each with a seed of its own: mean and spread from one run.
+
+    Each model is trained as `train` would with its seed: the same order of windows, and its own validation, log and
+    checkpoint in ``folder / "seed-<seed>"``. Only the random numbers of dropout differ. One kernel works on all models,
+    so on a GPU, which a single model of this field leaves mostly idle, several take little longer than one; on a CPU
+    they take about as long as one after another.
+
+    Args:
+        models: Models that differ in nothing but their weights: build each after `seed_everything` with its seed.
+        dataset: See `train`.
+        folder: Folder of the run, made if it does not exist.
+        seeds: Seeds of the orders of windows; by default 0, 1, 2, ...
+        recipe: See `train`.
+        validation: See `train`.
+        device: See `train`.
+        precision: ``"fp32"`` or ``"bf16"``.
+        acceleration: See `train`.
+        resume: See `train`.
+        time_limit: See `train`.
+        report: See `train`; the error is the mean of all models and its standard deviation.
+
+    Returns:
+        The result of each model.
+
+    Raises:
+        ConfigError: As `train`; or the models differ, the seeds do not fit them, the models cannot be trained
+            together, or there are several processes.
+        CheckpointError: As `train`.
+        DataError: As `train`.
+        UnknownNameError: As `train`.
+
+    Examples:
+        >>> import tempfile
+        >>> from posegraph import data, registry
+        >>> from posegraph.recipe import Recipe
+        >>> from posegraph.training import seed_everything, train_seeds
+        >>> clips, models = data.load("cmu", "samples", actions=["running"]), []
+        >>> for seed in range(3):
+        ...     seed_everything(seed)
+        ...     models.append(registry.build("msrgcn-1l", skeleton="cmu", channels=8, num_blocks=1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     results = train_seeds(models, clips, folder, recipe=Recipe(epochs=1), report=lambda line: None)
+        >>> [result.folder.name for result in results]
+        ['seed-0', 'seed-1', 'seed-2']
+    """
+    seeds = list(range(len(models))) if seeds is None else list(seeds)
+    _check_seeds(models, seeds, precision)
+    return _train(
+        [Member(model, Path(folder) / f"seed-{seed}", seed) for model, seed in zip(models, seeds, strict=True)],
+        dataset,
+        Path(folder),
+        recipe,
+        validation,
+        device,
+        precision,
+        acceleration,
+        report,
+        resume=resume,
+        time_limit=time_limit,
+    )
+
+
+def _train(
+    members: Sequence[Member],
+    dataset: MotionDataset,
+    folder: Path,
+    recipe: Recipe | None,
+    validation: Sequence[str] | None,
+    device: torch.device | str | None,
+    precision: Precision,
+    acceleration: Acceleration,
+    report: Callable[[str], object],
+    *,
+    resume: bool,
+    time_limit: float | None,
+) -> list[TrainingResult]:
+    check_choice("precision", precision, get_args(Precision))
+    check_choice("acceleration", acceleration, get_args(Acceleration))
+    model = members[0].model
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ConfigError(f"{type(model).__name__} has no parameters to train. Evaluate it as it is.")
     place = _choose_device(device)
     if precision == "fp16" and place.type != "cuda":
         raise ConfigError(f"precision 'fp16' needs a GPU, but the device is {place}. Use 'bf16' or 'fp32'.")
-    if recipe is None:
-        recipe = _default_recipe(model)
+    model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")
+    dataset = _with_validation(dataset, model.total_frames, validation)
     with join_processes(place) as processes:
-        run = _Run(model, dataset, Path(folder), recipe, validation, seed, place, precision, processes, report)
+        _check_processes(processes, len(members))
+        for member in members:
+            member.model.to(place)
+        run = Run(
+            members,
+            folder,
+            dataset,
+            _default_recipe(model) if recipe is None else recipe,
+            precision=precision,
+            acceleration=acceleration,
+            processes=processes,
+            device=place,
+            report=report,
+        )
         return run.execute(resume=resume, time_limit=time_limit)
 
 
-class _Run:
-    """One call of `train`: what the steps, epochs and files share."""
-
-    def __init__(
-        self,
-        model: ForecastModel,
-        dataset: MotionDataset,
-        folder: Path,
-        recipe: Recipe,
-        validation: Sequence[str] | None,
-        seed: int,
-        device: torch.device,
-        precision: Precision,
-        processes: Processes,
-        report: Callable[[str], object],
-    ) -> None:
-        self.model, self.folder, self.recipe, self.seed = model, folder, recipe, seed
-        self.device, self.precision, self.processes, self.report = device, precision, processes, report
-        model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")
-        self.dataset = _with_validation(dataset, model.total_frames, validation)
-        self.windows: Windows = self.dataset.train_windows(model.observed_frames, model.future_frames).to(device)
-        if self.steps_per_epoch == 0:
-            raise ConfigError(
-                f"batch: expected at least two training windows a process, got {len(self.windows)} windows for "
-                f"{processes.world_size} processes. Add clips."
-            )
-        if recipe.batch_size < processes.world_size:
-            raise ConfigError(
-                f"batch_size: expected at least one window for each of {processes.world_size} processes, got "
-                f"{recipe.batch_size}. Enlarge the batch or start fewer processes."
-            )
-        self.model.to(device)
-        self.labels = model.action_labels(self.windows.actions)[self.windows.clips] if model.actions else None
-        self.optimizer = _OPTIMIZERS[recipe.optimizer](
-            [p for p in model.parameters() if p.requires_grad],
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
+def _check_seeds(models: Sequence[ForecastModel], seeds: Sequence[int], precision: Precision) -> None:
+    if not models or len(seeds) != len(models) or len(set(seeds)) != len(seeds):
+        raise ConfigError(
+            f"seeds: expected at least one model and a different seed for each, got {len(models)} models and seeds "
+            f"{list(seeds)}."
         )
-        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
-        self.progress = Progress(settings=self._settings(dataset, precision))
-        self._started = self._saved = time.monotonic()
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps of an epoch; a last batch that leaves some process fewer than two windows is left out."""
-        if self.recipe.steps_per_epoch is not None:
-            return self.recipe.steps_per_epoch
-        full, rest = divmod(len(self.windows), self.recipe.batch_size)
-        return full + (rest >= 2 * self.processes.world_size)
-
-    @property
-    def protocol(self) -> Protocol | None:
-        """How epochs are compared; None without validation."""
-        if not self.dataset.clips.get("val"):
-            return None
-        present = {clip.action for clip in self.dataset.clips["val"]}
-        return Protocol.named(
-            self.dataset,
-            split="val",
-            observed_frames=self.model.observed_frames,
-            future_frames=self.model.future_frames,
-            actions=tuple(action for action in self.dataset.actions if action in present),
-        )
-
-    def _settings(self, dataset: MotionDataset, precision: Precision) -> dict[str, Any]:
-        recipe = dataclasses.asdict(self.recipe)
-        del recipe["epochs"]  # a finished run may be continued for longer
-        return {
-            "model": type(self.model).__name__,
-            "config": _as_json(dataclasses.asdict(self.model.config)),
-            "observed_frames": self.model.observed_frames,
-            "future_frames": self.model.future_frames,
-            "dataset": dataset.name,
-            "train": [clip.name for clip in self.dataset.clips["train"]],
-            "val": [clip.name for clip in self.dataset.clips.get("val", ())],
-            "recipe": recipe,
-            "seed": self.seed,
-            "precision": precision,
-            "processes": self.processes.world_size,
-        }
-
-    def execute(self, *, resume: bool, time_limit: float | None) -> TrainingResult:
-        """Run until the last epoch, the time limit, or an interruption."""
-        state_file = self.folder / _STATE_FILE
-        if state_file.is_file() and resume:
-            self._restore(state_file)
-        elif state_file.is_file():
-            raise CheckpointError(
-                f"{self.folder}: expected a folder without a training run, found one. "
-                "Choose another folder, or continue it with resume."
-            )
-        else:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.model.fit_statistics(self.windows.batches(256))
-        network = self.processes.wrap(self.model, self.device)
-        log = TrainingLog(self.folder, resumed_epochs=self.progress.epoch - 1) if self.processes.is_first else None
-        self._started = time.monotonic() - self.progress.seconds
-        self._saved = time.monotonic()
-        limit = None if time_limit is None else time.monotonic() + time_limit
-        finished = True
-        with _interruptions() as interrupted, contextlib.ExitStack() as stack:
-            if log is not None:
-                stack.callback(log.close)
-            while self.progress.epoch <= self.recipe.epochs:
-                complete = self._epoch(network, interrupted, limit)
-                # Clocks differ a little between processes, which must all agree on what comes next.
-                out_of_time = self.processes.any(limit is not None and time.monotonic() >= limit, self.device)
-                if not complete and not out_of_time:
-                    finished = False
-                    self._store()
-                    break
-                self._end_epoch(log, complete=complete)
-                if self.processes.any(out_of_time or interrupted.is_set(), self.device):
-                    finished = out_of_time or self.progress.epoch > self.recipe.epochs
-                    break
-        best_epoch, best_error = self.processes.from_first((self.progress.best_epoch, self.progress.best_error))
-        return TrainingResult(
-            folder=self.folder,
-            epochs=self.progress.epoch - 1,
-            best_epoch=best_epoch,
-            best_error=best_error,
-            finished=finished,
-            seconds=self._seconds(),
-        )
-
-    def _restore(self, state_file: Path) -> None:
-        expected, found = self.progress.settings, read_progress(state_file).settings
-        different = [key for key in expected if found.get(key) != expected[key]]
-        if different:
-            key = different[0]
+    if precision == "fp16":
+        raise ConfigError("precision: expected 'fp32' or 'bf16' for several seeds, got 'fp16'. Train them one by one.")
+    first = _kind(models[0])
+    for number, model in enumerate(models):
+        if _kind(model) != first:
             raise ConfigError(
-                f"{self.folder}: the run there has another {' and '.join(different)}: "
-                f"{found.get(key)!r} in place of {expected[key]!r}. "
-                "Continue it with its own settings, or start in another folder."
+                f"models: expected models that differ in nothing but their weights, but model {number} is "
+                f"{type(model).__name__} with {model.config}, and model 0 {type(models[0]).__name__} with "
+                f"{models[0].config}. Build all with the same settings."
             )
-        self.progress = restore(state_file, self.model, self.optimizer, self.scaler)
-        if not self.processes.is_first:  # the first process goes on with the sums of all
-            self.progress.loss_sum, self.progress.windows = 0.0, 0
-
-    def _epoch(self, network: torch.nn.Module, interrupted: threading.Event, limit: float | None) -> bool:
-        """Train until the end of the epoch; False if something stopped it before."""
-        progress = self.progress
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.learning_rate_at(progress.epoch)
-        order = self._order(progress.epoch)
-        self.model.train()
-        loss_sum = torch.tensor(progress.loss_sum, device=self.device, dtype=torch.float64)
-        label = f"epoch {progress.epoch}/{self.recipe.epochs}"
-        show = self.processes.is_first
-        with epoch_progress(self.steps_per_epoch, done=progress.step, label=label, show=show) as bar:
-            while progress.step < self.steps_per_epoch:
-                share = self._share(order, progress.step)
-                # Seeded anew, so that dropout is the same after a restart and differs between processes.
-                seed_everything(_mix(self.seed, progress.epoch, progress.step + 1, self.processes.rank))
-                loss = self._step(network, *self._batch(share))
-                loss_sum += loss.detach() * len(share)
-                progress.step += 1
-                progress.windows += len(share)
-                bar.update(1)
-                if progress.step % _REPORT_STEPS == 0:
-                    bar.set_postfix_str(f"loss {float(loss_sum) / progress.windows:.4g}")
-                stop = interrupted.is_set() or (limit is not None and time.monotonic() >= limit)
-                checked = self.processes.world_size == 1 or progress.step % _REPORT_STEPS == 0
-                if not checked:
-                    continue
-                if self.processes.any(stop, self.device):
-                    break
-                if self.processes.any(time.monotonic() - self._saved > _SAVE_SECONDS, self.device):
-                    progress.loss_sum = float(loss_sum)
-                    self._store()
-        progress.loss_sum = float(loss_sum)
-        return progress.step == self.steps_per_epoch
-
-    def _order(self, epoch: int) -> torch.Tensor:
-        """The window numbers of an epoch in random order: the same in every process and after a restart."""
-        generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
-        steps = self.recipe.steps_per_epoch
-        count = len(self.windows) if steps is None else steps * self.recipe.batch_size
-        if self.recipe.sampling == "clips":
-            sizes = self.windows.clips.cpu().bincount()
-            clips = sizes.nonzero().flatten()[torch.randint(int((sizes > 0).sum()), (count,), generator=generator)]
-            places = (torch.rand(count, generator=generator, dtype=torch.float64) * sizes[clips]).long()
-            order = (sizes.cumsum(0) - sizes)[clips] + places
-        else:
-            passes = -(-count // len(self.windows))
-            order = torch.cat([torch.randperm(len(self.windows), generator=generator) for _ in range(passes)])[:count]
-        return order.to(self.device)
-
-    def _share(self, order: torch.Tensor, step: int) -> torch.Tensor:
-        """This process's window numbers of a step."""
-        size = self.recipe.batch_size
-        return order[step * size : (step + 1) * size][self.processes.rank :: self.processes.world_size]
-
-    def _batch(self, numbers: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The windows of these numbers, some of them backwards if the recipe says so, and labels if the model has."""
-        window = self.windows.batch(numbers)
-        if self.recipe.reverse:
-            chosen = torch.rand(len(window)).to(self.device) < self.recipe.reverse
-            window = torch.where(chosen[:, None, None, None], window.flip(1), window)
-        return (window,) if self.labels is None else (window, self.labels[numbers])
-
-    def _step(self, network: torch.nn.Module, window: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
-        self.optimizer.zero_grad(set_to_none=True)
-        half = torch.float16 if self.precision == "fp16" else torch.bfloat16
-        with torch.autocast(self.device.type, dtype=half, enabled=self.precision != "fp32"):
-            outputs = network(window[:, : self.model.observed_frames], *labels)
-        loss = self.model.loss(tuple(output.float() for output in outputs), window)
-        self.scaler.scale(loss).backward()
-        if self.recipe.clip_norm is not None:
-            self.scaler.unscale_(self.optimizer)
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        return loss
-
-    def _end_epoch(self, log: TrainingLog | None, *, complete: bool) -> None:
-        """Validate, keep the best weights, report, and store the state that the run continues from."""
-        progress = self.progress
-        loss_sum, windows = self._totals()
-        row: dict[str, Any] = {
-            "epoch": progress.epoch,
-            "learning_rate": self.recipe.learning_rate_at(progress.epoch),
-            "train_loss": loss_sum / max(windows, 1),
-        }
-        if self.processes.is_first:
-            result = self._validate(row)
-            better = result is None or _improves(result.mean, progress.best_error)
-            if better:
-                progress.best_epoch = progress.epoch
-                progress.best_error = None if result is None else result.mean
-                save_checkpoint(self.model, self.folder / "best", record=self._record(result))
-            row["seconds"] = round(self._seconds(), 1)
-            if log is not None:
-                log.add(row)
-            self.report(self._summary(row, result, better))
-        if complete:
-            progress.epoch += 1
-            progress.step, progress.windows, progress.loss_sum = 0, 0, 0.0
-        self._store()
-        self.processes.wait()
-
-    def _validate(self, row: dict[str, Any]) -> Result | None:
-        protocol = self.protocol
-        if protocol is None:
-            return None
-        result = evaluate(self.model, self.dataset, protocol)
-        row[f"val_{protocol.unit}"] = result.mean
-        row |= {f"val_frame_{f}_{protocol.unit}": e for f, e in zip(protocol.frames, result.errors, strict=True)}
-        return result
-
-    def _record(self, result: Result | None) -> dict[str, Any]:
-        return {
-            "training": self.progress.settings | {"epoch": self.progress.epoch, "epochs": self.recipe.epochs},
-            "selection": "last epoch" if result is None else "lowest validation error on held-out training clips",
-            "validation": None if result is None else result.to_json(),
-        }
-
-    def _summary(self, row: dict[str, Any], result: Result | None, better: bool) -> str:
-        text = f"epoch {row['epoch']:>3}  train loss {row['train_loss']:10.4g}"
-        if result is not None:
-            unit = result.protocol.unit
-            error = f"{result.mean:7.2f}" if unit == "mm" else f"{result.mean:7.4f}"
-            text += f"  validation error {error} {unit}{' *' if better else '  '}"
-        return f"{text}  {row['seconds']:7.0f} s"
-
-    def _totals(self) -> tuple[float, int]:
-        """Sum of losses and number of windows of the epoch under way, over all processes."""
-        own = torch.tensor([self.progress.loss_sum, self.progress.windows], dtype=torch.float64, device=self.device)
-        loss_sum, windows = self.processes.sum(own).tolist()
-        return loss_sum, int(windows)
-
-    def _store(self) -> None:
-        self._saved = time.monotonic()
-        loss_sum, windows = self._totals()
-        if self.processes.is_first:
-            progress = dataclasses.replace(self.progress, loss_sum=loss_sum, windows=windows, seconds=self._seconds())
-            store(self.folder / _STATE_FILE, progress, self.model, self.optimizer, self.scaler)
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._started
 
 
-def _improves(error: float, best: float | None) -> bool:
-    """Whether an error is lower than the best so far; anything replaces a best that is not a number."""
-    return best is None or math.isnan(best) or error < best
+def _kind(model: ForecastModel) -> tuple[Any, ...]:
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    return type(model), model.config, model.skeleton, model.observed_frames, model.future_frames, shapes
 
 
-def _mix(*numbers: int) -> int:
-    """One seed from several numbers; neighbouring ones give unrelated seeds."""
-    return int(np.random.SeedSequence([number % 2**32 for number in numbers]).generate_state(1, np.uint64)[0] >> 1)
+def _check_processes(processes: Processes, num_models: int) -> None:
+    if processes.world_size > 1 and num_models > 1:
+        raise ConfigError(
+            f"seeds: expected one process for {num_models} models, got {processes.world_size}. Start one process, or "
+            "train the seeds one by one."
+        )
 
 
 def _choose_device(device: torch.device | str | None) -> torch.device:
@@ -449,29 +272,3 @@ def _with_validation(dataset: MotionDataset, window_frames: int, validation: Seq
     if validation is not None and len(validation) == 0:
         return dataclasses.replace(dataset, clips={k: v for k, v in dataset.clips.items() if k != "val"})
     return dataset.hold_out(window_frames, validation)
-
-
-def _as_json(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings as they come back from JSON, so that they compare equal to stored ones."""
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
-
-
-@contextlib.contextmanager
-def _interruptions() -> Generator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that the step under way can finish; a second Ctrl-C stops at once."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event  # only the main thread may handle signals
-        return
-
-    def handle(number: int, frame: object) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

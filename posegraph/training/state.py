@@ -17,25 +17,33 @@ from torch import nn
 from posegraph._files import replace_file
 from posegraph.errors import CheckpointError
 
-__all__ = ["Progress", "read_progress", "restore", "store"]
+__all__ = ["Best", "Progress", "read_progress", "restore", "store"]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch of a model so far."""
+
+    epoch: int = 0
+    """Its number; 0 if there is none."""
+    error: float | None = None
+    """Its validation error; None without validation."""
 
 
 @dataclass
 class Progress:
-    """How far a run has come."""
+    """How far a run has come. Lists have an entry for each model that it trains."""
 
     epoch: int = 1
     """Epoch under way, from one."""
     step: int = 0
     """Steps of it that are done."""
-    loss_sum: float = 0.0
+    loss_sums: list[float] = field(default_factory=lambda: [0.0])
     """Sum of the losses over these steps, weighted by windows."""
     windows: int = 0
     """Windows in that sum."""
-    best_epoch: int = 0
-    """Epoch of the best checkpoint; 0 if there is none."""
-    best_error: float | None = None
-    """Validation error of the best checkpoint."""
+    best: list[Best] = field(default_factory=lambda: [Best()])
+    """Epochs of the best checkpoints."""
     seconds: float = 0.0
     """Time spent so far."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -95,7 +103,9 @@ def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scal
 
 
 def _progress(header: dict[str, str]) -> Progress:
-    return Progress(**json.loads(header["progress"]))
+    progress = Progress(**json.loads(header["progress"]))
+    progress.best = [Best(**best) for best in json.loads(header["progress"])["best"]]
+    return progress
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from posegraph import checkpoint, registry
 from posegraph.reproduce import tables
-from posegraph.training import loop
+from posegraph.training.steps import PlainStep
 
 NARROW = {
     "traj-gcn": {"channels": 8, "num_blocks": 1},
@@ -85,7 +85,7 @@ def test_an_interruption_has_its_status(command, narrow_tables, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop._Run, "_step", interrupted)
+    monkeypatch.setattr(PlainStep, "_update", interrupted)
     answer = command(*TABLE_4)
     assert (answer.status, answer.err) == (130, "posegraph: interrupted\n")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from posegraph import checkpoint, registry
-from posegraph.training import loop
+from posegraph.training.steps import PlainStep
 from tests.training.runs import assert_same_run, read_log
 
 RUNNING = ("--dataset", "cmu", "--data", "samples", "--actions", "running")
@@ -56,7 +56,7 @@ def test_minutes_end_the_run(command):
 
 
 def test_an_interrupted_run_says_how_to_go_on(command, monkeypatch):
-    step, steps = loop._Run._step, 0
+    step, steps = PlainStep._update, 0
 
     def interrupted(*arguments: Any) -> Any:
         nonlocal steps
@@ -67,7 +67,7 @@ def test_an_interrupted_run_says_how_to_go_on(command, monkeypatch):
 
     command("train", *SMALL, "--epochs", "2", "--out", "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Run, "_step", interrupted)
+        patch.setattr(PlainStep, "_update", interrupted)
         answer = command("train", *SMALL, "--epochs", "2", "--out", "parts")
     assert (answer.status, answer.err) == (130, "posegraph: interrupted\n")
     assert answer.out.endswith("interrupted in epoch 2; the same command with --resume continues it\n")

@@ -13,7 +13,8 @@ from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, DataError, UnknownNameError
 from posegraph.reproduce import Row, _runs, reproduce, tables
 from posegraph.reproduce._runner import _share
-from posegraph.training import loop
+from posegraph.training import run as training_run
+from posegraph.training.steps import PlainStep
 from tests.data.motion import ARM
 from tests.reproduce.arms import MSR, RECIPE, SMALL, STILL, TRAJ, arms, naive_errors, outcome, table
 from tests.training.runs import FUTURE, OBSERVED
@@ -34,7 +35,7 @@ def numbers(folder, name="arms"):
 
 def count_steps(patch, stop_at=None, stop=None):
     """Count training steps, and do something before one of them."""
-    counted, step = [0], loop._Run._step
+    counted, step = [0], PlainStep._update
 
     def counting(*arguments):
         counted[0] += 1
@@ -42,7 +43,7 @@ def count_steps(patch, stop_at=None, stop=None):
             stop()
         return step(*arguments)
 
-    patch.setattr(loop._Run, "_step", counting)
+    patch.setattr(PlainStep, "_update", counting)
     return counted
 
 
@@ -126,7 +127,7 @@ def test_a_killed_table_goes_on_where_it_was(tmp_path, monkeypatch):
         whole_steps = count_steps(patch)
         whole = quiet(table(), tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_SAVE_SECONDS", 0.0)
+        patch.setattr(training_run, "_SAVE_SECONDS", 0.0)
         count_steps(patch, stop_at=whole_steps[0] - 1, stop=kill)  # in the middle of the second row's last epoch
         with pytest.raises(KilledError):
             quiet(table(), tmp_path / "parts")

@@ -11,7 +11,8 @@ from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.reproduce import Row
 from posegraph.reproduce._coverage import cover
 from posegraph.reproduce._runs import Setup, TrainingRun, build, needs_training, open_checkpoint, score
-from posegraph.training import loop
+from posegraph.training import run as training_run
+from posegraph.training.steps import PlainStep
 from tests.data.motion import ARM
 from tests.reproduce.arms import MSR, RECIPE, SMALL, STILL, TRAJ, arms, naive_errors, table
 from tests.training.runs import FUTURE, OBSERVED, identical, state
@@ -82,7 +83,7 @@ def test_a_run_that_was_killed_is_known_by_its_state(tmp_path, monkeypatch):
     trained(tmp_path / "whole")
     run = trained(tmp_path / "parts", time_limit=0.0)
     run.score()
-    step, steps = loop._Run._step, 0
+    step, steps = PlainStep._update, 0
 
     def killed(*arguments):
         nonlocal steps
@@ -92,8 +93,8 @@ def test_a_run_that_was_killed_is_known_by_its_state(tmp_path, monkeypatch):
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_SAVE_SECONDS", 0.0)
-        patch.setattr(loop._Run, "_step", killed)
+        patch.setattr(training_run, "_SAVE_SECONDS", 0.0)
+        patch.setattr(PlainStep, "_update", killed)
         with pytest.raises(KilledError):
             run.train(None, lambda line: None)
     again = TrainingRun(setup_of(), TRAJ, 0, tmp_path / "parts")

@@ -4,16 +4,18 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from posegraph.training import log
 from posegraph.training.log import TrainingLog, epoch_progress
 
 
 def write(folder: Path, epochs: range, *, resumed: int = 0, offset: float = 0.0) -> list[str]:
-    log = TrainingLog(folder, resumed_epochs=resumed)
+    written = TrainingLog(folder, resumed_epochs=resumed)
     for epoch in epochs:
-        log.add({"epoch": epoch, "learning_rate": 5e-4, "loss": epoch / 3 + offset})
-    log.close()
+        written.add({"epoch": epoch, "learning_rate": 5e-4, "loss": epoch / 3 + offset})
+    written.close()
     return (folder / "log.csv").read_text().splitlines()
 
 
@@ -68,10 +70,11 @@ def test_the_csv_file_does_not_need_tensorboard(tmp_path, monkeypatch):
     ("terminal", "show", "drawn"), [(True, True, True), (False, True, False), (True, False, False)]
 )
 def test_progress_is_drawn_on_a_terminal_only(monkeypatch, capsys, terminal, show, drawn):
+    monkeypatch.setattr(log, "_SHOW_SECONDS", -1.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     with epoch_progress(10, done=4, label="epoch 1/2", show=show) as bar:
-        bar.update(3)
-        bar.set_postfix_str("loss 3.2 mm")
+        for step in range(3):
+            bar.step(torch.tensor([6.0, 6.8]) * (step + 1), 2 * (step + 1))
     text = capsys.readouterr().err
-    assert ("epoch 1/2" in text and "7/10" in text and "loss 3.2 mm" in text) is drawn
+    assert ("epoch 1/2" in text and "7/10" in text and "loss 3.2" in text) is drawn
     assert bool(text) is drawn

@@ -22,7 +22,9 @@ from posegraph.errors import CheckpointError, ConfigError, DataError, UnknownNam
 from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
-from posegraph.training import TrainingResult, loop, seed_everything, train
+from posegraph.training import TrainingResult, log, member, seed_everything, train
+from posegraph.training import run as training_run
+from posegraph.training.steps import PlainStep
 from tests.data.motion import ARM
 from tests.training.runs import (
     FUTURE,
@@ -50,20 +52,20 @@ def run(folder: Path, *, model: ForecastModel | None = None, data: MotionDataset
 
 @pytest.fixture
 def each_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[int, Any, torch.Tensor], object]], None]:
-    """Calls a function with the number of the step, the run, and the batch, after every step."""
+    """Calls a function with the number of the step, the step, and its windows, after every step."""
 
     def install(call: Callable[[int, Any, torch.Tensor], object]) -> None:
         number = 0
-        step = loop._Run._step
+        update = PlainStep._update
 
-        def observed(self: Any, network: torch.nn.Module, window: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
+        def observed(self: PlainStep, window: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
             nonlocal number
-            loss = step(self, network, window, *labels)
+            loss = update(self, window, *labels)
             number += 1
             call(number, self, window)
             return loss
 
-        monkeypatch.setattr(loop._Run, "_step", observed)
+        monkeypatch.setattr(PlainStep, "_update", observed)
 
     return install
 
@@ -149,7 +151,7 @@ def test_a_crashed_run_continues_from_its_last_state(
     uninterrupted, tmp_path, each_step, monkeypatch, after, save_seconds
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_SAVE_SECONDS", save_seconds)
+        patch.setattr(training_run, "_SAVE_SECONDS", save_seconds)
         each_step(fail_after(after))
         with pytest.raises(RuntimeError, match="went down"):
             run(tmp_path)
@@ -158,13 +160,13 @@ def test_a_crashed_run_continues_from_its_last_state(
 
 
 def test_a_state_in_the_middle_of_an_epoch_saves_its_steps(tmp_path, each_step, monkeypatch):
-    monkeypatch.setattr(loop, "_SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(training_run, "_SAVE_SECONDS", -1.0)
     with monkeypatch.context() as patch:
-        step = loop._Run._step
+        update = PlainStep._update
         each_step(fail_after(4))
         with pytest.raises(RuntimeError, match="went down"):
             run(tmp_path)
-        patch.setattr(loop._Run, "_step", step)
+        patch.setattr(PlainStep, "_update", update)
         done = []
         each_step(lambda number, *_: done.append(number))
         run(tmp_path, resume=True)
@@ -179,7 +181,7 @@ def test_rows_of_epochs_that_are_done_again_are_dropped(uninterrupted, tmp_path,
 
     with monkeypatch.context() as patch:
         run(tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1))
-        patch.setattr(loop, "store", down)
+        patch.setattr(training_run, "store", down)
         with pytest.raises(RuntimeError, match="went down"):
             run(tmp_path, resume=True)
     assert [row["epoch"] for row in read_log(tmp_path)] == ["1", "2"]
@@ -238,7 +240,7 @@ def test_learning_rates_are_those_of_the_authors(tmp_path, each_step):
     """Their code multiplies the rate at the start of every epoch whose number the period divides."""
     recipe = Recipe(learning_rate=2e-4, decay=0.98, decay_every=2, batch_size=8, epochs=5)
     used: list[float] = []
-    each_step(lambda step, run, _: used.append(run.optimizer.param_groups[0]["lr"]))
+    each_step(lambda number, step, _: used.append(step.optimizer.param_groups[0]["lr"]))
     run(tmp_path, recipe=recipe)
     rate, expected = 2e-4, []
     for epoch in range(1, 6):
@@ -508,7 +510,7 @@ def fake_errors(monkeypatch: pytest.MonkeyPatch, *errors: float) -> None:
     def measured(model: ForecastModel, dataset: MotionDataset, protocol: Protocol) -> Result:
         return Result(protocol, {"wave": ActionResult(1, (next(sequence),) * len(protocol.frames))})
 
-    monkeypatch.setattr(loop, "evaluate", measured)
+    monkeypatch.setattr(member, "evaluate", measured)
 
 
 @pytest.mark.parametrize(
@@ -546,7 +548,7 @@ def test_a_line_is_reported_an_epoch(tmp_path, monkeypatch):
 
 def test_progress_is_drawn_on_a_terminal(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(loop, "_REPORT_STEPS", 2)
+    monkeypatch.setattr(log, "_SHOW_SECONDS", -1.0)
     run(tmp_path)
     text = capsys.readouterr().err
     assert re.search(r"epoch 3/3: .* 4/5 .*loss \d+\.?\d*\]", text)

@@ -6,15 +6,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from posegraph.errors import CheckpointError
-from posegraph.training.state import Progress, read_progress, restore, store
+from posegraph.training.state import Best, Progress, read_progress, restore, store
 
 PROGRESS = Progress(
     epoch=3,
     step=7,
-    loss_sum=0.1 + 0.2,
+    loss_sums=[0.1 + 0.2, 1.0],
     windows=112,
-    best_epoch=2,
-    best_error=1 / 3,
+    best=[Best(2, 1 / 3), Best()],
     seconds=1.5,
     settings={"seed": [1]},
 )

@@ -20,7 +20,9 @@ from posegraph import registry
 from posegraph.errors import ConfigError
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
-from posegraph.training import loop, train
+from posegraph.training import run as training_run
+from posegraph.training import train
+from posegraph.training.steps import PlainStep
 from tests.training.runs import LinearForecast, motion, small_model
 
 # Twelve windows: three batches of four, two windows a process each.
@@ -33,7 +35,7 @@ def main(folder: Path) -> None:
     """Train every run of the tests."""
     registry.register("linear-forecast")(LinearForecast)
     rank = int(os.environ["RANK"])
-    loop._REPORT_STEPS = 1  # notice interruptions at every step, since there are few
+    training_run._AGREE_STEPS = 1  # notice interruptions at every step, since there are few
 
     def run(name: str, model: ForecastModel, out: str = "", **options: Any) -> None:
         options = {"recipe": RECIPE, "validation": [], **options}
@@ -75,21 +77,21 @@ class Interrupted:
 
     def __init__(self, after: int | None) -> None:
         self.left = after
-        self.step = loop._Run._step
+        self.update = PlainStep._update
 
     def __enter__(self) -> None:
-        def step(run: Any, network: torch.nn.Module, window: torch.Tensor) -> torch.Tensor:
-            loss = self.step(run, network, window)
+        def update(step: PlainStep, window: torch.Tensor) -> torch.Tensor:
+            loss = self.update(step, window)
             if self.left is not None:
                 self.left -= 1
                 if self.left == 0:
                     os.kill(os.getpid(), signal.SIGINT)
             return loss
 
-        loop._Run._step = step
+        PlainStep._update = update
 
     def __exit__(self, *error: object) -> None:
-        loop._Run._step = self.step
+        PlainStep._update = self.update
 
 
 if __name__ == "__main__":

@@ -1,0 +1,332 @@
+"""A training run: epochs of steps, what is stored, and how it goes on after an interruption."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from posegraph.data.dataset import MotionDataset
+from posegraph.data.windows import Windows
+from posegraph.errors import CheckpointError, ConfigError
+from posegraph.evaluation import Result
+from posegraph.recipe import Recipe
+from posegraph.training.batches import Batches, window_order
+from posegraph.training.distributed import Processes
+from posegraph.training.graphs import CudaRecorder, RecordedStep
+from posegraph.training.interruption import interruptions
+from posegraph.training.log import epoch_progress
+from posegraph.training.member import Member
+from posegraph.training.seeding import mix, seed_everything
+from posegraph.training.state import Best, Progress, read_progress, restore, store
+from posegraph.training.steps import (
+    Acceleration,
+    PlainStep,
+    Precision,
+    StackedStep,
+    Step,
+    make_optimizer,
+    set_learning_rate,
+)
+
+__all__ = ["Run", "TrainingResult"]
+
+_STATE_FILE = "training.safetensors"
+_SAVE_SECONDS = 300.0  # most that a killed run has to do again
+_AGREE_STEPS = 20  # processes ask one another only every so many steps whether to stop
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training did to a model.
+
+    Args:
+        folder: Folder of the model's log; its checkpoint is in ``folder / "best"``.
+        epochs: Epochs that are complete.
+        best_epoch: Epoch of the checkpoint.
+        best_error: Its validation error in the unit of the data set's metric, or None without validation.
+        finished: False if the run was interrupted and can be resumed.
+        seconds: Time spent, earlier parts of the run included.
+    """
+
+    folder: Path
+    epochs: int
+    best_epoch: int
+    best_error: float | None
+    finished: bool
+    seconds: float
+
+
+class Run:
+    """One call of `posegraph.training.train` or `train_seeds`: what steps, epochs and files share.
+
+    Args:
+        members: Models to train, on the device.
+        folder: Where the state lies.
+        dataset: Clips, with those to validate on as its split "val".
+        recipe: Optimiser, schedule and batch.
+        precision: Number type of the layers.
+        acceleration: What makes steps fast.
+        processes: This process among those that train together.
+        device: Where to train.
+        report: Called with a line of text after each epoch.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        folder: Path,
+        dataset: MotionDataset,
+        recipe: Recipe,
+        *,
+        precision: Precision,
+        acceleration: Acceleration,
+        processes: Processes,
+        device: torch.device,
+        report: Callable[[str], object],
+    ) -> None:
+        self.members, self.folder, self.dataset, self.recipe = tuple(members), folder, dataset, recipe
+        self.processes, self.device, self.report = processes, device, report
+        self.model = self.members[0].model
+        self.windows: Windows = dataset.train_windows(self.model.observed_frames, self.model.future_frames).to(device)
+        self._check_batches()
+        self.weights: nn.Module = (
+            self.model if len(self.members) == 1 else nn.ModuleList([member.model for member in self.members])
+        )
+        self.step = self._make_step(precision, acceleration)
+        self.progress = Progress(
+            loss_sums=[0.0] * len(self.members),
+            best=[Best()] * len(self.members),
+            settings=self._settings(precision),
+        )
+        self._started = self._saved = time.monotonic()
+
+    def _check_batches(self) -> None:
+        size = self.processes.world_size
+        if self.steps_per_epoch == 0:
+            raise ConfigError(
+                f"batch: expected at least two training windows a process, got {len(self.windows)} windows for "
+                f"{size} processes. Add clips."
+            )
+        if self.recipe.batch_size < size:
+            raise ConfigError(
+                f"batch_size: expected at least one window for each of {size} processes, got "
+                f"{self.recipe.batch_size}. Enlarge the batch or start fewer processes."
+            )
+
+    def _make_step(self, precision: Precision, acceleration: Acceleration) -> Step:
+        fused = acceleration != "none" and self.device.type in ("cpu", "cuda")
+        compiled = acceleration == "compile"
+        actions = self.windows.actions
+        labels = self.model.action_labels(actions)[self.windows.clips] if self.model.actions else None
+        batches = Batches(self.windows, labels=labels, reverse=self.recipe.reverse)
+        if len(self.members) > 1:
+            models = [member.model for member in self.members]
+            step: Step = StackedStep(models, batches, self.recipe, precision=precision, fused=fused, compiled=compiled)
+        else:
+            trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+            network = self.processes.wrap(self.model, self.device)
+            step = PlainStep(
+                self.model,
+                batches,
+                make_optimizer(self.recipe, trained, self.device, fused=fused),
+                network=torch.compile(network, dynamic=False) if compiled else network,
+                precision=precision,
+                clip_norm=self.recipe.clip_norm,
+            )
+        recordable = self.device.type == "cuda" and self.processes.world_size == 1 and precision != "fp16"
+        if acceleration == "none" or not recordable:
+            return step
+        return RecordedStep(step, CudaRecorder(), self.recipe.batch_size)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch; a last batch that leaves some process fewer than two windows is left out."""
+        if self.recipe.steps_per_epoch is not None:
+            return self.recipe.steps_per_epoch
+        full, rest = divmod(len(self.windows), self.recipe.batch_size)
+        return full + (rest >= 2 * self.processes.world_size)
+
+    def _settings(self, precision: Precision) -> dict[str, Any]:
+        recipe = dataclasses.asdict(self.recipe)
+        del recipe["epochs"]  # a finished run may be continued for longer
+        seeds = [member.seed for member in self.members]
+        return {
+            "model": type(self.model).__name__,
+            "config": _as_json(dataclasses.asdict(self.model.config)),
+            "observed_frames": self.model.observed_frames,
+            "future_frames": self.model.future_frames,
+            "dataset": self.dataset.name,
+            "train": [clip.name for clip in self.dataset.clips["train"]],
+            "val": [clip.name for clip in self.dataset.clips.get("val", ())],
+            "recipe": recipe,
+            "seed": seeds[0] if len(seeds) == 1 else seeds,
+            "precision": precision,
+            "processes": self.processes.world_size,
+        }
+
+    def execute(self, *, resume: bool, time_limit: float | None) -> list[TrainingResult]:
+        """Run until the last epoch, the time limit, or an interruption."""
+        self._prepare(resume=resume)
+        self._started = time.monotonic() - self.progress.seconds
+        self._saved = time.monotonic()
+        limit = None if time_limit is None else time.monotonic() + time_limit
+        finished = True
+        with interruptions() as interrupted, contextlib.ExitStack() as stack:
+            if self.processes.is_first:
+                for member in self.members:
+                    stack.callback(member.open_log(resumed_epochs=self.progress.epoch - 1).close)
+            while self.progress.epoch <= self.recipe.epochs:
+                complete = self._epoch(interrupted, limit)
+                # Clocks differ a little between processes, which must all agree on what comes next.
+                out_of_time = self.processes.any(limit is not None and time.monotonic() >= limit, self.device)
+                if not complete and not out_of_time:
+                    finished = False
+                    self._store()
+                    break
+                self._end_epoch(complete=complete)
+                if self.processes.any(out_of_time or interrupted.is_set(), self.device):
+                    finished = out_of_time or self.progress.epoch > self.recipe.epochs
+                    break
+        epochs, seconds = self.progress.epoch - 1, self._seconds()
+        return [
+            TrainingResult(member.folder, epochs, best.epoch, best.error, finished, seconds)
+            for member, best in zip(self.members, self.processes.from_first(self.progress.best), strict=True)
+        ]
+
+    def _prepare(self, *, resume: bool) -> None:
+        """Restore the state of an earlier part of the run, or begin a new one."""
+        state_file = self.folder / _STATE_FILE
+        if state_file.is_file() and resume:
+            self._restore(state_file)
+        elif state_file.is_file():
+            raise CheckpointError(
+                f"{self.folder}: expected a folder without a training run, found one. "
+                "Choose another folder, or continue it with resume."
+            )
+        else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for member in self.members:
+                member.model.fit_statistics(self.windows.batches(256))
+
+    def _restore(self, state_file: Path) -> None:
+        expected, found = self.progress.settings, read_progress(state_file).settings
+        different = [key for key in expected if found.get(key) != expected[key]]
+        if different:
+            key = different[0]
+            raise ConfigError(
+                f"{self.folder}: the run there has another {' and '.join(different)}: "
+                f"{found.get(key)!r} in place of {expected[key]!r}. "
+                "Continue it with its own settings, or start in another folder."
+            )
+        self.progress = restore(state_file, self.weights, self.step.optimizer, self.step.scaler)
+        if not self.processes.is_first:  # the first process goes on with the sums of all
+            self.progress.loss_sums, self.progress.windows = [0.0] * len(self.members), 0
+
+    def _epoch(self, interrupted: threading.Event, limit: float | None) -> bool:
+        """Train until the end of the epoch; False if something stopped it before."""
+        progress = self.progress
+        set_learning_rate(self.step.optimizer, self.recipe.learning_rate_at(progress.epoch))
+        order = self._order(progress.epoch)
+        for member in self.members:
+            member.model.train()
+        loss_sums = torch.tensor(progress.loss_sums, device=self.device, dtype=torch.float64)
+        label = f"epoch {progress.epoch}/{self.recipe.epochs}"
+        show = self.processes.is_first
+        with epoch_progress(self.steps_per_epoch, done=progress.step, label=label, show=show) as bar:
+            while progress.step < self.steps_per_epoch:
+                numbers = self._share(order, progress.step)
+                # Seeded anew, so that dropout is the same after a restart and differs between processes.
+                seed_everything(
+                    mix(*(m.seed for m in self.members), progress.epoch, progress.step + 1, self.processes.rank)
+                )
+                losses = self.step(numbers)
+                loss_sums += losses * numbers.shape[-1]
+                progress.step += 1
+                progress.windows += numbers.shape[-1]
+                bar.step(loss_sums, progress.windows)
+                stop = interrupted.is_set() or (limit is not None and time.monotonic() >= limit)
+                checked = self.processes.world_size == 1 or progress.step % _AGREE_STEPS == 0
+                if not checked:
+                    continue
+                if self.processes.any(stop, self.device):
+                    break
+                if self.processes.any(time.monotonic() - self._saved > _SAVE_SECONDS, self.device):
+                    progress.loss_sums = loss_sums.tolist()
+                    self._store()
+        progress.loss_sums = loss_sums.tolist()
+        return progress.step == self.steps_per_epoch
+
+    def _order(self, epoch: int) -> torch.Tensor:
+        """Window numbers of an epoch, ``(windows,)`` or ``(seeds, windows)``."""
+        orders = [window_order(self.windows, self.recipe, member.seed, epoch) for member in self.members]
+        return (orders[0] if len(orders) == 1 else torch.stack(orders)).to(self.device)
+
+    def _share(self, order: torch.Tensor, step: int) -> torch.Tensor:
+        """The window numbers of a step that are this process's."""
+        size = self.recipe.batch_size
+        return order[..., step * size : (step + 1) * size][..., self.processes.rank :: self.processes.world_size]
+
+    def _end_epoch(self, *, complete: bool) -> None:
+        """Validate, keep the best weights, report, and store the state that the run continues from."""
+        progress = self.progress
+        loss_sums, windows = self._totals()
+        if self.processes.is_first:
+            losses = [loss_sum / max(windows, 1) for loss_sum in loss_sums]
+            settings = progress.settings | {"epoch": progress.epoch, "epochs": self.recipe.epochs}
+            rate = self.recipe.learning_rate_at(progress.epoch)
+            before, results = list(progress.best), list[Result | None]()
+            for number, (member, loss) in enumerate(zip(self.members, losses, strict=True)):
+                row = {"epoch": progress.epoch, "learning_rate": rate, "train_loss": loss}
+                progress.best[number], result = member.end_epoch(
+                    row, progress.best[number], self.dataset, settings, self._seconds
+                )
+                results.append(result)
+            self.report(self._summary(losses, results, improved=progress.best != before))
+        if complete:
+            progress.epoch += 1
+            progress.step, progress.windows, progress.loss_sums = 0, 0, [0.0] * len(self.members)
+        self._store()
+        self.processes.wait()
+
+    def _summary(self, losses: Sequence[float], results: Sequence[Result | None], *, improved: bool) -> str:
+        text = f"epoch {self.progress.epoch:>3}  train loss {statistics.fmean(losses):10.4g}"
+        measured = [result for result in results if result is not None]
+        if measured:
+            unit = measured[0].protocol.unit
+            digits = 2 if unit == "mm" else 4
+            errors = [result.mean for result in measured]
+            text += f"  validation error {statistics.fmean(errors):7.{digits}f}"
+            text += f" ± {statistics.stdev(errors):.{digits}f}" if len(errors) > 1 else ""
+            text += f" {unit}{' *' if improved else '  '}"
+        return f"{text}  {self._seconds():7.0f} s"
+
+    def _totals(self) -> tuple[list[float], int]:
+        """Sums of losses and number of windows of the epoch under way, over all processes."""
+        own = [*self.progress.loss_sums, self.progress.windows]
+        *loss_sums, windows = self.processes.sum(torch.tensor(own, dtype=torch.float64, device=self.device)).tolist()
+        return loss_sums, int(windows)
+
+    def _store(self) -> None:
+        self._saved = time.monotonic()
+        loss_sums, windows = self._totals()
+        if self.processes.is_first:
+            progress = dataclasses.replace(self.progress, loss_sums=loss_sums, windows=windows, seconds=self._seconds())
+            store(self.folder / _STATE_FILE, progress, self.weights, self.step.optimizer, self.step.scaler)
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+def _as_json(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as they come back from JSON, so that they compare equal to stored ones."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}

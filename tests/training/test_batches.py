@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import torch
+
+from posegraph.data import Windows
+from posegraph.recipe import Recipe
+from posegraph.training.batches import Batches, window_order
+
+WINDOWS = Windows(torch.arange(60.0).view(20, 1, 3), torch.arange(14), observed_frames=4, future_frames=3)
+
+
+def first_frames(window: torch.Tensor) -> list[int]:
+    return (window[..., 0, 0, 0] / 3).long().flatten().tolist()
+
+
+def test_a_batch_holds_the_windows_of_its_numbers():
+    (window,) = Batches(WINDOWS)(torch.tensor([3, 0, 13]))
+    assert torch.equal(window, torch.stack([WINDOWS.frames[k : k + 7] for k in (3, 0, 13)]))
+
+
+def test_several_seeds_gather_at_once():
+    numbers = torch.tensor([[3, 0], [1, 2], [13, 5]])
+    (window,) = Batches(WINDOWS)(numbers)
+    assert window.shape == (3, 2, 7, 1, 3)
+    assert first_frames(window) == numbers.flatten().tolist()
+
+
+def test_labels_go_with_their_windows():
+    labels = torch.arange(14) * 10
+    numbers = torch.tensor([[3, 0], [1, 2]])
+    window, found = Batches(WINDOWS, labels=labels)(numbers)
+    assert torch.equal(found, numbers * 10)
+    assert first_frames(window) == numbers.flatten().tolist()
+
+
+def test_windows_play_backwards():
+    numbers = torch.tensor([[3, 0], [1, 2]])
+    (forwards,) = Batches(WINDOWS)(numbers)
+    (backwards,) = Batches(WINDOWS, reverse=1.0)(numbers)
+    assert torch.equal(backwards, forwards.flip(2))
+
+
+def test_some_windows_play_backwards():
+    torch.manual_seed(0)
+    (window,) = Batches(WINDOWS, reverse=0.25)(torch.zeros(2, 2000, dtype=torch.int64))
+    share = (window[..., 0, 0, 0] != 0).double().mean(1)
+    assert ((share - 0.25).abs() < 5 * (0.25 * 0.75 / 2000) ** 0.5).all()
+
+
+def test_an_order_takes_each_window_once_and_follows_its_seed():
+    recipe = Recipe(batch_size=4)
+    order = window_order(WINDOWS, recipe, 0, 1)
+    assert sorted(order.tolist()) == list(range(14))
+    assert torch.equal(order, window_order(WINDOWS, recipe, 0, 1))
+    for seed, epoch in ((1, 1), (0, 2)):
+        assert not torch.equal(order, window_order(WINDOWS, recipe, seed, epoch))
