@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from posegraph import registry, training
+from posegraph._checks import check_positive
 from posegraph.cli.options import parse_settings, read
+from posegraph.data.dataset import MotionDataset
+from posegraph.models.base import ForecastModel
 
 __all__ = ["TrainOptions", "train"]
 
@@ -51,10 +55,16 @@ class TrainOptions:
     """Finish after so many minutes of training."""
     seed: int = 0
     """Seed of initial weights, order and dropout."""
+    seeds: int = 1
+    """Train so many models at once, with this seed and those after it; mean and spread for little more than one on a
+    GPU. Each has a folder of its own below that of the run."""
     device: str | None = None
     """Where to train, as in cpu or cuda:0; a GPU if there is one."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Mixed precision with bf16 or fp16."""
+    acceleration: Literal["auto", "none", "compile"] = "auto"
+    """Fused optimiser and, on a GPU, steps recorded as CUDA graphs; none for the plain loop, compile for torch.compile
+    in addition."""
     resume: bool = False
     """Continue the run in the folder."""
 
@@ -62,34 +72,46 @@ class TrainOptions:
 def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
     """Train a model and keep the epoch that is best on held-out training clips."""
     motion = read(options.dataset, options.data, actions=options.actions)
-    training.seed_everything(options.seed)
-    model = registry.build(
+    changes = {
+        key: value
+        for key in ("epochs", "steps_per_epoch", "batch_size", "learning_rate")
+        if (value := getattr(options, key)) is not None
+    }
+    settings: dict[str, Any] = {
+        "recipe": dataclasses.replace(registry.info(options.name).recipe, **changes),
+        "validation": () if options.no_validation else options.validation,
+        "device": options.device,
+        "precision": options.precision,
+        "acceleration": options.acceleration,
+        "resume": options.resume,
+        "time_limit": None if options.minutes is None else 60 * options.minutes,
+    }
+    folder = options.out or Path("runs") / options.name
+    check_positive(seeds=options.seeds)
+    seeds = range(options.seed, options.seed + options.seeds)
+    models = [_build(options, motion, seed) for seed in seeds]
+    if len(models) == 1:
+        results = [training.train(models[0], motion, folder, seed=options.seed, **settings)]
+    else:
+        results = training.train_seeds(models, motion, folder, seeds=seeds, **settings)
+    for result in results:
+        if result.best_epoch:
+            print(f"checkpoint of epoch {result.best_epoch}: {result.folder / 'best'}")
+    errors = [result.best_error for result in results if result.best_error is not None]
+    if len(errors) > 1:
+        spread = f"{statistics.fmean(errors):.4g} ± {statistics.stdev(errors):.2g}"
+        print(f"lowest validation errors of {len(errors)} seeds: {spread} (mean ± standard deviation)")
+    if not results[0].finished:
+        print(f"interrupted in epoch {results[0].epochs + 1}; the same command with --resume continues it")
+        raise KeyboardInterrupt
+
+
+def _build(options: TrainOptions, motion: MotionDataset, seed: int) -> ForecastModel:
+    training.seed_everything(seed)
+    return registry.build(
         options.name,
         skeleton=motion.skeleton,
         observed_frames=options.observed_frames,
         future_frames=options.future_frames,
         **parse_settings(options.set),
     )
-    changes = {
-        key: value
-        for key in ("epochs", "steps_per_epoch", "batch_size", "learning_rate")
-        if (value := getattr(options, key)) is not None
-    }
-    folder = options.out or Path("runs") / options.name
-    result = training.train(
-        model,
-        motion,
-        folder,
-        recipe=dataclasses.replace(registry.info(options.name).recipe, **changes),
-        validation=() if options.no_validation else options.validation,
-        seed=options.seed,
-        device=options.device,
-        precision=options.precision,
-        resume=options.resume,
-        time_limit=None if options.minutes is None else 60 * options.minutes,
-    )
-    if result.best_epoch:
-        print(f"checkpoint of epoch {result.best_epoch}: {result.folder / 'best'}")
-    if not result.finished:
-        print(f"interrupted in epoch {result.epochs + 1}; the same command with --resume continues it")
-        raise KeyboardInterrupt

@@ -16,7 +16,8 @@ class Dropout(nn.Dropout):
 
     On the CPU, PyTorch draws a random float for each element, which is a quarter of a training step of MSR-GCN. Here
     one random 64-bit integer decides on four elements, by 16 bits each. The probability is rounded to a multiple of
-    $2^{-16}$ and the scale fits it, so the mean stays exact. On other devices this is `torch.nn.Dropout`.
+    $2^{-16}$ and the scale fits it, so the mean stays exact. On other devices, and compiled, this is
+    `torch.nn.Dropout`.
 
     Args:
         p: Probability of zeroing an element.
@@ -40,9 +41,9 @@ class Dropout(nn.Dropout):
     def forward(self, input: torch.Tensor) -> torch.Tensor:
         """Apply dropout in training mode; return the input in evaluation mode."""
         dropped = round(self.p * _LEVELS)
-        plain = input.device.type != "cpu" or self.inplace or not self.shared_draws
-        if not self.training or plain or dropped in (0, _LEVELS):
-            return super().forward(input)
+        own = input.device.type == "cpu" and self.shared_draws and not self.inplace
+        if not (self.training and own) or dropped in (0, _LEVELS) or torch.compiler.is_compiling():
+            return super().forward(input)  # compilers fuse it with what stands around
         draws = torch.empty(-(-input.numel() // 4), dtype=torch.int64).random_(_LOWEST, None)
         levels = draws.view(torch.int16)[: input.numel()].view(input.shape)
         mask = (levels >= dropped - _LEVELS // 2).to(input.dtype)

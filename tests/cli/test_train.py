@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,20 @@ def test_all_clips_are_trained_on_without_validation(command):
     assert record["selection"] == "last epoch"
 
 
+def test_several_seeds_are_trained_at_once(command):
+    answer = command("train", *SMALL, "--epochs", "1", "--seed", "3", "--seeds", "2")
+    assert answer.status == 0, answer.err
+    *_, epoch, first, second, last = answer.out.splitlines()
+    folders = [Path("runs/msrgcn-1l") / f"seed-{seed}" for seed in (3, 4)]
+    assert [first, second] == [f"checkpoint of epoch 1: {folder / 'best'}" for folder in folders]
+    errors = [checkpoint.read_config(folder)["record"]["validation"]["mean"] for folder in folders]
+    assert [checkpoint.read_config(folder)["record"]["training"]["seed"] for folder in folders] == [3, 4]
+    assert " ± " in epoch
+    mean, spread = statistics.fmean(errors), statistics.stdev(errors)
+    expected = f"lowest validation errors of 2 seeds: {mean:.4g} ± {spread:.2g} (mean ± standard deviation)"
+    assert last == expected
+
+
 def test_minutes_end_the_run(command):
     answer = command("train", *SMALL, "--minutes", "0.00001")
     assert answer.status == 0, answer.err
@@ -91,6 +106,7 @@ def test_an_interrupted_run_says_how_to_go_on(command, monkeypatch):
         (("msrgcn", "--dataset", "cmu", "--data", "nowhere"), "nowhere: expected files of the cmu benchmark"),
         ((*SMALL, "--validation", "running_9"), "unknown training clip 'running_9'. Did you mean 'running_"),
         ((*SMALL, "--epochs", "0"), "epochs: expected an integer of at least 1, got 0."),
+        ((*SMALL, "--seeds", "0"), "seeds: expected an integer of at least 1, got 0."),
         ((*SMALL, "--precision", "fp16"), "precision 'fp16' needs a GPU, but the device is cpu."),
     ],
 )
