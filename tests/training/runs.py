@@ -8,17 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from posegraph import registry
+from posegraph import checkpoint, registry
 from posegraph.data import Clip, MotionDataset
+from posegraph.evaluation import ActionResult, Protocol, Result
 from posegraph.models.base import ForecastModel
+from posegraph.recipe import Recipe
+from posegraph.training import TrainingResult, member, train
 from posegraph.transforms import pad_last_pose
 from tests.data.motion import ARM
 
 OBSERVED, FUTURE = 4, 3
+# `motion()` holds out wave_3, the shortest clip, which leaves 12 + 9 windows: five batches of four, and one window.
+RECIPE = Recipe(learning_rate=1e-2, batch_size=4, epochs=3)
+STEPS = 5
 
 
 def waving_clip(frames: int, name: str, action: str = "wave") -> Clip:
@@ -91,3 +98,27 @@ def assert_same_run(left: Path, right: Path) -> None:
     assert read_log(left) == read_log(right)
     assert identical(weights(left), weights(right))
     assert identical(state(left), state(right))
+
+
+def run(
+    folder: Path, *, model: ForecastModel | None = None, data: MotionDataset | None = None, **options: Any
+) -> TrainingResult:
+    """Train a small model on the CPU, without a word."""
+    options = {"recipe": RECIPE, "report": lambda line: None, "device": "cpu", **options}
+    return train(model or small_model(), data or motion(), folder, **options)
+
+
+def clip_names(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the clips that a run trained and validated on."""
+    settings = checkpoint.read_config(folder)["record"]["training"]
+    return settings["train"], settings["val"]
+
+
+def fake_errors(monkeypatch: pytest.MonkeyPatch, *errors: float) -> None:
+    """Make validation measure these errors, epoch after epoch."""
+    sequence = iter(errors)
+
+    def measured(model: ForecastModel, dataset: MotionDataset, protocol: Protocol) -> Result:
+        return Result(protocol, {"wave": ActionResult(1, (next(sequence),) * len(protocol.frames))})
+
+    monkeypatch.setattr(member, "evaluate", measured)
