@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from posegraph._checks import check_choice, check_positive, check_probability
 from posegraph.errors import ConfigError
 
-__all__ = ["Optimizer", "Recipe", "Sampling"]
+__all__ = ["Optimizer", "Recipe", "Sampling", "Schedule"]
 
 Optimizer = Literal["adam", "sgd"]
 """Adam with its default betas, or stochastic gradient descent without momentum."""
 Sampling = Literal["windows", "clips"]
 """How the windows of a step are chosen; see `Recipe.sampling`."""
+Schedule = Literal["steps", "cosine"]
+"""How the learning rate falls; see `Recipe.schedule`."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,16 @@ class Recipe:
     """Steps of an epoch; None stands for one pass over the windows."""
     reverse: float = 0.0
     """Probability of playing a training window backwards."""
+    mirror: float = 0.0
+    """Probability of replacing a training window by its mirror image; see `posegraph.transforms.mirror_image`."""
+    schedule: Schedule = "steps"
+    """"steps" decays at the start of epochs, by ``decay``. "cosine" lowers the rate step by step along half a cosine,
+    to zero at the end of the last epoch."""
+    warm_up: float = 0.0
+    """Epochs over which the learning rate rises from zero."""
+    averaging: float = 0.0
+    """Validate and keep an exponential moving average of the weights in place of the weights themselves: the share of
+    the average that survives a step, as in 0.999; 0 for no averaging."""
 
     def __post_init__(self) -> None:
         check_positive(decay_every=self.decay_every, batch_size=self.batch_size, epochs=self.epochs)
@@ -69,10 +82,24 @@ class Recipe:
             raise ConfigError(f"weight_decay: expected a number of at least 0, got {self.weight_decay!r}.")
         check_choice("optimizer", self.optimizer, get_args(Optimizer))
         check_choice("sampling", self.sampling, get_args(Sampling))
-        check_probability(reverse=self.reverse)
+        check_choice("schedule", self.schedule, get_args(Schedule))
+        check_probability(reverse=self.reverse, mirror=self.mirror, averaging=self.averaging)
+        if not self.warm_up >= 0:
+            raise ConfigError(f"warm_up: expected a number of at least 0, got {self.warm_up!r}.")
 
-    def learning_rate_at(self, epoch: int) -> float:
-        """Learning rate of an epoch, counted from one."""
+    def learning_rate_at(self, epoch: int, part: float = 0.0) -> float:
+        """Learning rate in an epoch, counted from one.
+
+        Args:
+            epoch: Which one.
+            part: Share of its steps that are done.
+        """
+        done = epoch - 1 + part
+        if done < self.warm_up:
+            return self.learning_rate * done / self.warm_up
+        if self.schedule == "cosine":
+            left = max(self.epochs - done, 0.0) / max(self.epochs - self.warm_up, 1e-9)
+            return self.learning_rate * (1 - math.cos(math.pi * left)) / 2
         first = self.decay_every if self.first_decay is None else self.first_decay
         decays = max(0, (epoch - first) // self.decay_every + 1)
         return self.learning_rate * self.decay**decays

@@ -40,6 +40,7 @@ class Skeleton:
         fps: Frame rate of the poses that models see, in frames a second; ``None`` if it is not known.
         unit: Unit of positions.
         up: Axis that points up, for drawing.
+        lateral: Axis that points to a side of the body, for mirror images.
         locked: Axes of used joints that never move, as in ``{"RightLeg": "yz"}`` for a knee that is a hinge. Only
             rotations have such axes.
 
@@ -68,6 +69,7 @@ class Skeleton:
     fps: float | None = None
     unit: str = "mm"
     up: Literal["x", "y", "z"] = "y"
+    lateral: Literal["x", "y", "z"] = "x"
     locked: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -287,6 +289,7 @@ class Skeleton:
             fps=self.fps,
             unit=self.unit,
             up=self.up,
+            lateral=self.lateral,
             locked=self.locked,
         )
 
@@ -354,6 +357,7 @@ class Skeleton:
             "fps": self.fps,
             "unit": self.unit,
             "up": self.up,
+            "lateral": self.lateral,
             "locked": dict(self.locked),
         }
 
@@ -376,5 +380,6 @@ class Skeleton:
             fps=data["fps"],
             unit=data["unit"],
             up=data["up"],
+            lateral=data.get("lateral", "x"),
             locked=dict(data.get("locked", {})),  # not in the files of version 0.1
         )

@@ -10,6 +10,7 @@ from torch import nn
 
 from posegraph._checks import check_positive
 from posegraph.errors import ConfigError, ShapeError
+from posegraph.skeleton import Skeleton
 
 __all__ = [
     "MinMaxNormalizer",
@@ -17,6 +18,7 @@ __all__ = [
     "accumulated_average",
     "dct_matrix",
     "from_nodes",
+    "mirror_image",
     "pad_last_pose",
     "to_nodes",
 ]
@@ -104,6 +106,40 @@ def to_nodes(poses: torch.Tensor) -> torch.Tensor:
 def from_nodes(nodes: torch.Tensor) -> torch.Tensor:
     """Undo `to_nodes`: nodes ``(batch, 3 * joints, frames)`` to poses ``(batch, frames, joints, 3)``."""
     return nodes.transpose(1, 2).unflatten(2, (-1, 3))
+
+
+def mirror_image(skeleton: Skeleton) -> tuple[torch.Tensor, torch.Tensor]:
+    """What turns positions into their mirror image: left and right joints change places, and points their side.
+
+    Args:
+        skeleton: Its ``mirrored`` pairs and its ``lateral`` axis say what the mirror does.
+
+    Returns:
+        Joint that comes to each place, ``(joints,)`` int64; and factors ``(3,)`` of the coordinates.
+
+    Raises:
+        ConfigError: The skeleton has no mirrored pairs, or its poses are rotations.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph import skeletons
+        >>> from posegraph.transforms import mirror_image
+        >>> cmu = skeletons.get("cmu")
+        >>> joints, signs = mirror_image(cmu)
+        >>> poses = torch.randn(4, 35, 38, 3)
+        >>> mirrored = poses[:, :, joints] * signs
+        >>> left, right = (cmu.joint_names.index(name) for name in ("LeftFoot", "RightFoot"))
+        >>> int(joints[left]) == right, signs.tolist()
+        (True, [-1.0, 1.0, 1.0])
+    """
+    if not skeleton.mirrored or skeleton.holds_rotations:
+        raise ConfigError(
+            f"mirror: expected a skeleton of positions with mirrored pairs, got {skeleton.name!r} with "
+            f"{len(skeleton.mirrored)} pairs in {skeleton.unit}. Name the pairs in the skeleton, or do without."
+        )
+    signs = torch.ones(3)
+    signs["xyz".index(skeleton.lateral)] = -1.0
+    return torch.tensor(skeleton.mirror), signs
 
 
 class MinMaxNormalizer(nn.Module):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -36,6 +37,22 @@ def test_the_first_decay_can_come_at_another_time():
     assert [every.learning_rate_at(epoch) for epoch in (1, 2, 3)] == [1, 0.5, 0.25]
 
 
+def test_a_cosine_falls_to_zero_after_a_warm_up():
+    recipe = Recipe(2.0, schedule="cosine", warm_up=1.5, epochs=5)
+    assert [recipe.learning_rate_at(1, part) for part in (0, 0.5)] == [0, pytest.approx(2 / 3)]
+    assert recipe.learning_rate_at(2, 0.5) == 2.0
+    for epoch, part in ((2, 0.75), (3, 0.25), (4, 0.0), (5, 0.9), (6, 0.0), (9, 0.0)):
+        progress = min((epoch - 1 + part - 1.5) / 3.5, 1.0)
+        assert recipe.learning_rate_at(epoch, part) == pytest.approx(1 + math.cos(math.pi * progress), abs=1e-12)
+
+
+def test_a_warm_up_precedes_steps_too():
+    recipe = Recipe(1.0, decay=0.5, decay_every=3, warm_up=2)
+    rates = [recipe.learning_rate_at(epoch, 0.5) for epoch in range(1, 7)]
+    assert rates == [0.25, 0.75, 0.5, 0.5, 0.5, 0.25]
+    assert Recipe(1.0, warm_up=9, epochs=3).learning_rate_at(3, 0.5) == pytest.approx(2.5 / 9)
+
+
 def test_no_decay_unless_asked():
     assert {Recipe().learning_rate_at(epoch) for epoch in (1, 50)} == {5e-4}
 
@@ -53,6 +70,10 @@ def test_recipes_are_frozen():
         ({"optimizer": "lion"}, "optimizer: expected one of 'adam', 'sgd'; got 'lion'"),
         ({"sampling": "frames"}, "sampling: expected one of 'windows', 'clips'; got 'frames'"),
         ({"reverse": 1.5}, r"reverse: expected a number in \[0, 1\), got 1.5"),
+        ({"mirror": 1.0}, r"mirror: expected a number in \[0, 1\), got 1.0"),
+        ({"averaging": 1.0}, r"averaging: expected a number in \[0, 1\), got 1.0"),
+        ({"schedule": "plateau"}, "schedule: expected one of 'steps', 'cosine'; got 'plateau'"),
+        ({"warm_up": -1.0}, "warm_up: expected a number of at least 0, got -1.0"),
         ({"decay_every": 0}, "decay_every: expected an integer of at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size: expected an integer of at least 1, got 2.5"),
         ({"epochs": -1}, "epochs: expected an integer of at least 1, got -1"),

@@ -20,6 +20,7 @@ from posegraph.data.windows import Windows
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.evaluation import Result
 from posegraph.recipe import Recipe
+from posegraph.training.averaging import AveragedStep, WeightAverage
 from posegraph.training.batches import Batches, window_order
 from posegraph.training.distributed import Processes
 from posegraph.training.graphs import CudaRecorder, RecordedStep
@@ -102,6 +103,7 @@ class Run:
         self.weights: nn.Module = (
             self.model if len(self.members) == 1 else nn.ModuleList([member.model for member in self.members])
         )
+        self.average: WeightAverage | None = None
         self.step = self._make_step(precision, acceleration)
         self.progress = Progress(
             loss_sums=[0.0] * len(self.members),
@@ -128,7 +130,13 @@ class Run:
         compiled = acceleration == "compile"
         actions = self.windows.actions
         labels = self.model.action_labels(actions)[self.windows.clips] if self.model.actions else None
-        batches = Batches(self.windows, labels=labels, reverse=self.recipe.reverse)
+        batches = Batches(
+            self.windows,
+            self.model.skeleton.reduced,
+            labels=labels,
+            reverse=self.recipe.reverse,
+            mirror=self.recipe.mirror,
+        )
         if len(self.members) > 1:
             models = [member.model for member in self.members]
             step: Step = StackedStep(models, batches, self.recipe, precision=precision, fused=fused, compiled=compiled)
@@ -143,6 +151,9 @@ class Run:
                 precision=precision,
                 clip_norm=self.recipe.clip_norm,
             )
+        if self.recipe.averaging:
+            self.average = WeightAverage(self.weights, self.recipe.averaging)
+            step = AveragedStep(step, self.average)
         recordable = self.device.type == "cuda" and self.processes.world_size == 1 and precision != "fp16"
         if acceleration == "none" or not recordable:
             return step
@@ -158,7 +169,8 @@ class Run:
 
     def _settings(self, precision: Precision) -> dict[str, Any]:
         recipe = dataclasses.asdict(self.recipe)
-        del recipe["epochs"]  # a finished run may be continued for longer
+        if self.recipe.schedule == "steps":
+            del recipe["epochs"]  # a finished run may be continued for longer
         seeds = [member.seed for member in self.members]
         return {
             "model": type(self.model).__name__,
@@ -217,6 +229,8 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
             for member in self.members:
                 member.model.fit_statistics(self.windows.batches(256))
+            if self.average is not None:
+                self.average.reset()
 
     def _restore(self, state_file: Path) -> None:
         expected, found = self.progress.settings, read_progress(state_file).settings
@@ -228,14 +242,13 @@ class Run:
                 f"{found.get(key)!r} in place of {expected[key]!r}. "
                 "Continue it with its own settings, or start in another folder."
             )
-        self.progress = restore(state_file, self.weights, self.step.optimizer, self.step.scaler)
+        self.progress = restore(state_file, self.weights, self.step.optimizer, self.step.scaler, self.average)
         if not self.processes.is_first:  # the first process goes on with the sums of all
             self.progress.loss_sums, self.progress.windows = [0.0] * len(self.members), 0
 
     def _epoch(self, interrupted: threading.Event, limit: float | None) -> bool:
         """Train until the end of the epoch; False if something stopped it before."""
         progress = self.progress
-        set_learning_rate(self.step.optimizer, self.recipe.learning_rate_at(progress.epoch))
         order = self._order(progress.epoch)
         for member in self.members:
             member.model.train()
@@ -249,6 +262,8 @@ class Run:
                 seed_everything(
                     mix(*(m.seed for m in self.members), progress.epoch, progress.step + 1, self.processes.rank)
                 )
+                part = (progress.step + 0.5) / self.steps_per_epoch
+                set_learning_rate(self.step.optimizer, self.recipe.learning_rate_at(progress.epoch, part))
                 losses = self.step(numbers)
                 loss_sums += losses * numbers.shape[-1]
                 progress.step += 1
@@ -285,12 +300,13 @@ class Run:
             settings = progress.settings | {"epoch": progress.epoch, "epochs": self.recipe.epochs}
             rate = self.recipe.learning_rate_at(progress.epoch)
             before, results = list(progress.best), list[Result | None]()
-            for number, (member, loss) in enumerate(zip(self.members, losses, strict=True)):
-                row = {"epoch": progress.epoch, "learning_rate": rate, "train_loss": loss}
-                progress.best[number], result = member.end_epoch(
-                    row, progress.best[number], self.dataset, settings, self._seconds
-                )
-                results.append(result)
+            with contextlib.nullcontext() if self.average is None else self.average.applied():
+                for number, (member, loss) in enumerate(zip(self.members, losses, strict=True)):
+                    row = {"epoch": progress.epoch, "learning_rate": rate, "train_loss": loss}
+                    progress.best[number], result = member.end_epoch(
+                        row, progress.best[number], self.dataset, settings, self._seconds
+                    )
+                    results.append(result)
             self.report(self._summary(losses, results, improved=progress.best != before))
         if complete:
             progress.epoch += 1
@@ -321,7 +337,8 @@ class Run:
         loss_sums, windows = self._totals()
         if self.processes.is_first:
             progress = dataclasses.replace(self.progress, loss_sums=loss_sums, windows=windows, seconds=self._seconds())
-            store(self.folder / _STATE_FILE, progress, self.weights, self.step.optimizer, self.step.scaler)
+            step = self.step
+            store(self.folder / _STATE_FILE, progress, self.weights, step.optimizer, step.scaler, self.average)
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started

@@ -16,6 +16,7 @@ from torch import nn
 
 from posegraph._files import replace_file
 from posegraph.errors import CheckpointError
+from posegraph.training.averaging import WeightAverage
 
 __all__ = ["Best", "Progress", "read_progress", "restore", "store"]
 
@@ -56,6 +57,7 @@ def store(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,
+    average: WeightAverage | None = None,
 ) -> None:
     """Write the state of a run, replacing the file as a whole.
 
@@ -65,6 +67,8 @@ def store(
     tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+    if average is not None:
+        tensors |= {f"average.{key}": value for key, value in average.state_dict().items()}
     header = {"progress": json.dumps(asdict(progress)), "scaler": json.dumps(scaler.state_dict())}
     data = save({key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}, metadata=header)
     replace_file(file, lambda target: target.write(data))
@@ -80,8 +84,14 @@ def read_progress(file: Path) -> Progress:
         return _progress(content.metadata())
 
 
-def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> Progress:
-    """Read what `store` wrote into model, optimiser and scaler.
+def restore(
+    file: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    average: WeightAverage | None = None,
+) -> Progress:
+    """Read what `store` wrote into model, optimiser, scaler and average.
 
     Raises:
         CheckpointError: The file is damaged or of another model.
@@ -91,7 +101,9 @@ def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scal
             header = content.metadata()
             tensors = {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118 - no iterator
         progress = _progress(header)
-        model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+        model.load_state_dict(_below("model.", tensors))
+        if average is not None:
+            average.load_state_dict(_below("average.", tensors))
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for key, value in tensors.items():
             if key.startswith("optimizer."):
@@ -100,6 +112,10 @@ def restore(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scal
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
         scaler.load_state_dict(json.loads(header["scaler"]))
     return progress
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
 
 
 def _progress(header: dict[str, str]) -> Progress:

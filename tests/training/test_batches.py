@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from posegraph.data import Windows
+from posegraph.errors import ConfigError
 from posegraph.recipe import Recipe
+from posegraph.skeleton import Skeleton
 from posegraph.training.batches import Batches, window_order
 
+ELBOW = Skeleton("elbow", ("elbow",), (-1,))
 WINDOWS = Windows(torch.arange(60.0).view(20, 1, 3), torch.arange(14), observed_frames=4, future_frames=3)
 
 
@@ -14,13 +18,13 @@ def first_frames(window: torch.Tensor) -> list[int]:
 
 
 def test_a_batch_holds_the_windows_of_its_numbers():
-    (window,) = Batches(WINDOWS)(torch.tensor([3, 0, 13]))
+    (window,) = Batches(WINDOWS, ELBOW)(torch.tensor([3, 0, 13]))
     assert torch.equal(window, torch.stack([WINDOWS.frames[k : k + 7] for k in (3, 0, 13)]))
 
 
 def test_several_seeds_gather_at_once():
     numbers = torch.tensor([[3, 0], [1, 2], [13, 5]])
-    (window,) = Batches(WINDOWS)(numbers)
+    (window,) = Batches(WINDOWS, ELBOW)(numbers)
     assert window.shape == (3, 2, 7, 1, 3)
     assert first_frames(window) == numbers.flatten().tolist()
 
@@ -28,23 +32,41 @@ def test_several_seeds_gather_at_once():
 def test_labels_go_with_their_windows():
     labels = torch.arange(14) * 10
     numbers = torch.tensor([[3, 0], [1, 2]])
-    window, found = Batches(WINDOWS, labels=labels)(numbers)
+    window, found = Batches(WINDOWS, ELBOW, labels=labels)(numbers)
     assert torch.equal(found, numbers * 10)
     assert first_frames(window) == numbers.flatten().tolist()
 
 
 def test_windows_play_backwards():
     numbers = torch.tensor([[3, 0], [1, 2]])
-    (forwards,) = Batches(WINDOWS)(numbers)
-    (backwards,) = Batches(WINDOWS, reverse=1.0)(numbers)
+    (forwards,) = Batches(WINDOWS, ELBOW)(numbers)
+    (backwards,) = Batches(WINDOWS, ELBOW, reverse=1.0)(numbers)
     assert torch.equal(backwards, forwards.flip(2))
 
 
 def test_some_windows_play_backwards():
     torch.manual_seed(0)
-    (window,) = Batches(WINDOWS, reverse=0.25)(torch.zeros(2, 2000, dtype=torch.int64))
+    (window,) = Batches(WINDOWS, ELBOW, reverse=0.25)(torch.zeros(2, 2000, dtype=torch.int64))
     share = (window[..., 0, 0, 0] != 0).double().mean(1)
     assert ((share - 0.25).abs() < 5 * (0.25 * 0.75 / 2000) ** 0.5).all()
+
+
+def test_windows_are_mirrored():
+    hands = Skeleton("hands", ("neck", "left", "right"), (-1, 0, 0), mirrored=(("left", "right"),), lateral="z")
+    windows = Windows(torch.randn(9, 3, 3), torch.arange(3), observed_frames=4, future_frames=3)
+    numbers = torch.tensor([[0, 1], [2, 0]])
+    (plain,) = Batches(windows, hands)(numbers)
+    torch.manual_seed(0)
+    found = torch.stack([Batches(windows, hands, mirror=0.5)(numbers)[0] for _ in range(200)])
+    image = plain[..., [0, 2, 1], :] * torch.tensor([1.0, 1.0, -1.0])
+    mirrored = (found == image).all(-1).all(-1).all(-1)
+    assert ((found == plain).all(-1).all(-1).all(-1) ^ mirrored).all()
+    assert abs(float(mirrored.double().mean()) - 0.5) < 5 * 0.5 / 800**0.5
+
+
+def test_a_mirror_needs_pairs():
+    with pytest.raises(ConfigError, match=r"mirror: expected a skeleton of positions with mirrored pairs, got 'elbow'"):
+        Batches(WINDOWS, ELBOW, mirror=0.5)
 
 
 def test_an_order_takes_each_window_once_and_follows_its_seed():

@@ -13,16 +13,18 @@ from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.training.batches import Batches
 from posegraph.training.steps import PlainStep, StackedStep, make_optimizer, set_learning_rate, stack
+from tests.data.motion import ARM
 from tests.training.runs import FUTURE, OBSERVED, motion, small_model
 
 CPU = torch.device("cpu")
 WINDOWS = motion().train_windows(OBSERVED, FUTURE)
+BATCHES = Batches(WINDOWS, ARM.reduced)
 NAMES = [name for name in registry.names() if name != "zero-velocity"]
 
 
 def plain_step(model: ForecastModel, recipe: Recipe, *, fused: bool = False) -> PlainStep:
     optimizer = make_optimizer(recipe, model.parameters(), CPU, fused=fused)
-    return PlainStep(model.train(), Batches(WINDOWS), optimizer, clip_norm=recipe.clip_norm)
+    return PlainStep(model.train(), BATCHES, optimizer, clip_norm=recipe.clip_norm)
 
 
 def batches(count: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -76,7 +78,7 @@ def test_stacked_models_get_the_gradients_of_their_own_steps(name, clip_norm):
     recipe = Recipe(learning_rate=1e-9, optimizer="sgd", clip_norm=clip_norm)
     models = trio(name)
     alone = copy.deepcopy(models)
-    together = StackedStep(models, Batches(WINDOWS), recipe)
+    together = StackedStep(models, BATCHES, recipe)
     (numbers,) = batches(1, (3, 6))
     losses = together(numbers)
     for index, model in enumerate(alone):
@@ -97,7 +99,7 @@ def test_stacked_models_get_the_gradients_of_their_own_steps(name, clip_norm):
 def test_the_models_hold_what_is_trained():
     models = trio()
     before = [{key: value.clone() for key, value in model.state_dict().items()} for model in models]
-    step = StackedStep(models, Batches(WINDOWS), Recipe(learning_rate=1e-2))
+    step = StackedStep(models, BATCHES, Recipe(learning_rate=1e-2))
     step(batches(1, (3, 4))[0])
     for model, old in zip(models, before, strict=True):
         assert all(not torch.equal(value, old[key]) for key, value in model.state_dict().items() if "weight" in key)
@@ -116,7 +118,7 @@ def test_stacking_shares_memory_and_leaves_constants_alone():
 
 def test_dropout_differs_between_stacked_models():
     models = [small_model(seed=0, dropout=0.5) for _ in range(2)]
-    step = StackedStep(models, Batches(WINDOWS), Recipe())
+    step = StackedStep(models, BATCHES, Recipe())
     losses = step(batches(1, (1, 6))[0].expand(2, -1))
     assert float(losses[0]) != float(losses[1])
 
@@ -127,7 +129,7 @@ def test_frozen_parameters_are_refused():
     with pytest.raises(
         ConfigError, match=r"expected all parameters to be trained, got frozen ones\. Train such models"
     ):
-        StackedStep(models, Batches(WINDOWS), Recipe())
+        StackedStep(models, BATCHES, Recipe())
 
 
 class Reading(ForecastModel):
@@ -143,7 +145,7 @@ class Reading(ForecastModel):
 
 
 def test_models_that_read_numbers_cannot_be_stacked():
-    step = StackedStep([Reading(), Reading()], Batches(WINDOWS), Recipe())
+    step = StackedStep([Reading(), Reading()], BATCHES, Recipe())
     with pytest.raises(ConfigError, match=r"seeds: expected a model whose operations .* Reading has one .* one by one"):
         step(batches(1, (2, 4))[0])
 
