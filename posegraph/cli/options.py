@@ -20,8 +20,12 @@ from posegraph.training.distributed import default_device
 __all__ = ["open_model", "parse_settings", "progress_bar", "read"]
 
 
-def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
-    """Settings of a model given as ``key=value``, values in JSON or plain text.
+def parse_settings(settings: Sequence[str], *, option: str = "--set") -> dict[str, Any]:
+    """Settings given as ``key=value``, values in JSON or plain text.
+
+    Args:
+        settings: What was given.
+        option: Option that takes them, for the message.
 
     Raises:
         ConfigError: One is not of this form.
@@ -35,7 +39,7 @@ def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not equals or not key:
-            raise ConfigError(f"--set: expected KEY=VALUE, got {setting!r}, as in --set channels=64 dropout=0.2.")
+            raise ConfigError(f"{option}: expected KEY=VALUE, got {setting!r}, as in --set channels=64 dropout=0.2.")
         try:
             parsed[key] = json.loads(value)
         except ValueError:

@@ -14,7 +14,9 @@ from posegraph import registry, training
 from posegraph._checks import check_positive
 from posegraph.cli.options import parse_settings, read
 from posegraph.data.dataset import MotionDataset
+from posegraph.errors import UnknownNameError
 from posegraph.models.base import ForecastModel
+from posegraph.recipe import Recipe
 
 __all__ = ["TrainOptions", "train"]
 
@@ -51,6 +53,8 @@ class TrainOptions:
     """Windows a step; the recipe's if not given."""
     learning_rate: float | None = None
     """Learning rate before any decay; the recipe's if not given."""
+    recipe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()
+    """Other values of the recipe to change, as in mirror=0.5 schedule=cosine averaging=0.999."""
     minutes: float | None = None
     """Finish after so many minutes of training."""
     seed: int = 0
@@ -77,6 +81,10 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
         for key in ("epochs", "steps_per_epoch", "batch_size", "learning_rate")
         if (value := getattr(options, key)) is not None
     }
+    for key, value in parse_settings(options.recipe, option="--recipe").items():
+        if key not in (fields := [field.name for field in dataclasses.fields(Recipe)]):
+            raise UnknownNameError("value of the recipe", key, fields)
+        changes[key] = value
     settings: dict[str, Any] = {
         "recipe": dataclasses.replace(registry.info(options.name).recipe, **changes),
         "validation": () if options.no_validation else options.validation,

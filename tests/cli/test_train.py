@@ -34,12 +34,14 @@ def test_a_model_is_trained(command):
 def test_options_reach_the_run(command):
     numbers = ("--batch-size", "64", "--learning-rate", "0.01", "--epochs", "1", "--precision", "bf16")
     frames = ("--observed-frames", "8", "--future-frames", "5")
-    answer = command("train", *SMALL, *numbers, *frames, "--validation", "running_2", "--out", "mine")
+    recipe = ("--recipe", "mirror=0.5", "schedule=cosine")
+    answer = command("train", *SMALL, *numbers, *frames, *recipe, "--validation", "running_2", "--out", "mine")
     assert answer.status == 0, answer.err
     record = checkpoint.read_config("mine")
     settings = record["record"]["training"]
     assert (record["observed_frames"], record["future_frames"]) == (8, 5)
     assert (settings["recipe"]["batch_size"], settings["recipe"]["learning_rate"]) == (64, 0.01)
+    assert (settings["recipe"]["mirror"], settings["recipe"]["schedule"]) == (0.5, "cosine")
     assert (settings["precision"], settings["val"], settings["epochs"]) == ("bf16", ["running_2"], 1)
 
 
@@ -105,6 +107,8 @@ def test_an_interrupted_run_says_how_to_go_on(command, monkeypatch):
         (("msrgcn", "--dataset", "cmu", "--data", "nowhere"), "nowhere: expected files of the cmu benchmark"),
         ((*SMALL, "--validation", "running_9"), "unknown training clip 'running_9'. Did you mean 'running_"),
         ((*SMALL, "--epochs", "0"), "epochs: expected an integer of at least 1, got 0."),
+        ((*SMALL, "--recipe", "miror=0.5"), "unknown value of the recipe 'miror'. Did you mean 'mirror'?"),
+        ((*SMALL, "--recipe", "mirror"), "--recipe: expected KEY=VALUE, got 'mirror'"),
         ((*SMALL, "--seeds", "0"), "seeds: expected an integer of at least 1, got 0."),
         ((*SMALL, "--precision", "fp16"), "precision 'fp16' needs a GPU, but the device is cpu."),
     ],
