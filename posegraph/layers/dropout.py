@@ -19,9 +19,7 @@ class Dropout(nn.Dropout):
     $2^{-16}$ and the scale fits it, so the mean stays exact. On other devices, and compiled, this is
     `torch.nn.Dropout`.
 
-    Args:
-        p: Probability of zeroing an element.
-        inplace: Work in place, with PyTorch's own random numbers.
+    Its arguments are those of `torch.nn.Dropout`; ``inplace=True`` takes PyTorch's own random numbers.
 
     Shape:
         - Input: any
