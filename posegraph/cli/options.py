@@ -64,7 +64,7 @@ def open_model(model: str, *, skeleton: str | Skeleton, device: str | None) -> F
     if model not in registry.names():
         raise UnknownNameError("checkpoint folder or model", model, registry.names())
     built = registry.build(model, skeleton=skeleton)
-    if any(parameter.requires_grad for parameter in built.parameters()):
+    if built.is_trainable:
         raise ConfigError(
             f"model {model!r} is not trained: its weights are random. Pass the folder of a checkpoint, which "
             f"'posegraph train {model}' writes."

@@ -91,6 +91,11 @@ class ForecastModel(nn.Module):
         return self.skeleton.num_used
 
     @property
+    def is_trainable(self) -> bool:
+        """Whether the model has parameters to train."""
+        return any(parameter.requires_grad for parameter in self.parameters())
+
+    @property
     def device(self) -> torch.device:
         """Where the model's tensors are; the CPU if it has none."""
         return self._example().device
