@@ -316,7 +316,7 @@ def test_named_protocols_keep_to_the_actions_of_the_data_set():
 def test_named_protocols_are_valid_and_their_rules_and_actions_exist():
     for reader in (cmu_reader, h36m_reader):
         for rotations, kind in ((False, "positions"), (True, "angles")):
-            benchmark = reader._benchmark(rotations)
+            benchmark = reader.benchmark(rotations)
             assert benchmark.protocols == reader.PROTOCOLS[kind]
             for changes in benchmark.protocols.values():
                 protocol = Protocol(benchmark.name, **changes)

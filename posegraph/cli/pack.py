@@ -1,0 +1,72 @@
+"""``posegraph pack``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from posegraph import checkpoint, packing
+from posegraph.cli.options import read
+from posegraph.cli.train import COMMAND_FILE
+from posegraph.errors import ConfigError
+from posegraph.training.distributed import default_device
+
+__all__ = ["pack"]
+
+
+def pack(
+    runs: Positional[tuple[Path, ...]],
+    /,
+    name: str,
+    data: str,
+    out: Path = Path("weights"),
+    dtype: checkpoint.Precision = "float16",
+    protocols: tuple[str, ...] = ("all",),
+    command: tuple[str, ...] = (),
+    device: str | None = None,
+) -> None:
+    """Turn a training run into weights to hand on: rounded, measured on the test clips, with a model card.
+
+    Args:
+        runs: Folder of a training run, or of several that differ by their seed: the one with the lowest validation
+            error is packed, the others show how far seeds differ.
+        name: Name of the weights, in lower case with hyphens, as in cmu.
+        data: Folder of the data set that they were trained on; 'samples' for the bundled CMU clips.
+        out: Where to write; the weights come to OUT/MODEL/NAME.
+        dtype: Number type to round the weights to.
+        protocols: Window rules or published protocols to measure under; the first is the headline.
+        command: The commands that trained the run, for the card; by default the one that 'posegraph train' left in it.
+        device: Where to evaluate; a GPU if there is one.
+    """
+    if not runs:
+        raise ConfigError("runs: expected at least one folder of a training run, got none.")
+    training = checkpoint.read_config(runs[0])["record"].get("training") or {}
+    motion = read(training.get("dataset", "cmu"), data)
+    trained = [line for run in runs for line in _commands(run)] if not command else list(command)
+    folders = ["RUN"] * len(runs)
+    own = ["posegraph", "pack", *folders, "--name", name, "--data", "samples" if data == "samples" else "DIR"]
+    own += [] if dtype == "float16" else ["--dtype", dtype]
+    own += [] if protocols == ("all",) else ["--protocols", *protocols]
+    folder = packing.pack(
+        runs,
+        motion,
+        out,
+        name=name,
+        commands=[*trained, shlex.join(own)],
+        dtype=dtype,
+        protocols=protocols,
+        device=device or default_device(),
+    )
+    print(f"card: {folder / 'README.md'}")
+
+
+def _commands(run: Path) -> list[str]:
+    try:
+        return (run / COMMAND_FILE).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(
+            f"--command: expected the commands that trained the run, because {run} has no {COMMAND_FILE}, got none. "
+            "The card states them."
+        ) from error
