@@ -188,7 +188,7 @@ def _results(facts: _Facts) -> Iterator[str]:
             f"On the clips that come with posegraph the mean error is {_number(result.mean, result)} "
             f"{result.protocol.unit} ({', '.join(result.actions)}); the tests of the library measure it again. "
             f"Rounding the weights to {facts.config['weights']['dtype']} moved no error there by more than "
-            f"{bundled['rounding']:.3f} {result.protocol.unit}."
+            f"{bundled['rounding']:.2g} {result.protocol.unit}."
         )
         yield ""
 

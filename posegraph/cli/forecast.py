@@ -53,7 +53,7 @@ def forecast(
         start = max(0, chosen.num_frames - loaded.total_frames) // 2
     result = forecast_clip(loaded, chosen, start)
     last = start + loaded.observed_frames - 1
-    print(f"{loaded.registry_name}, {chosen.label}: frames {start} to {last} seen, {loaded.future_frames} forecast")
+    print(f"{loaded.registry_name}, {chosen.name}: frames {start} to {last} seen, {loaded.future_frames} forecast")
     if result.truth is not None:
         print(f"mean error of this window: {sum(result.mpjpe_mm) / len(result.mpjpe_mm):.1f} mm over all joints")
     if not out:
