@@ -68,7 +68,7 @@ def test_errors_are_those_of_the_record(config):
     result = config["record"]["packed"]["evaluation"][0]["result"]
     (running,), walking = rows(card, "running"), result["actions"]["walking"]["mpjpe_mm"]
     errors = result["actions"]["running"]["mpjpe_mm"]
-    assert running[1:9] == ["48", *(f"{error:.2f}" for error in (*errors, sum(errors) / 6)), "120.89"]
+    assert running[1:] == ["48", *(f"{error:.2f}" for error in (*errors, sum(errors) / 6)), "120.89"]
     means = [(one + other) / 2 for one, other in zip(errors, walking, strict=True)]
     expected = [f"{error:.2f}" for error in (*means, sum(means) / 6)]
     assert rows(card, "**mean of 2**") == [["**mean of 2**", "", *expected, "101.19"]]
@@ -89,9 +89,8 @@ def test_published_numbers_are_those_of_the_same_actions(config):
     card = model_card(config)
     source = "MSR-GCN repository, datas_in_paper.md"
     fields = {"dataset": "cmu", "source": source}
-    frames = [
-        published.mean("Traj-GCN", ["running", "walking"], [frame], **fields).mm for frame in (1, 3, 7, 9, 13, 24)
-    ]
+    actions = ["running", "walking"]
+    frames = [published.mean("Traj-GCN", actions, [frame], **fields).mm for frame in (1, 3, 7, 9, 13, 24)]
     by_frame, by_action = rows(card, "Traj-GCN")
     assert by_frame == ["Traj-GCN", source, *(f"{error:.2f}" for error in (*frames, sum(frames) / 6))]
     assert by_action[:3] == ["Traj-GCN", source, "35.42"]  # the mean of what is printed for running

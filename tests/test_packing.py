@@ -143,7 +143,7 @@ def test_the_data_set_must_be_that_of_the_runs(stand_in_runs, clips, tmp_path):
     with pytest.raises(ConfigError, match=message):
         packing.pack(stand_in_runs, part, tmp_path / "out", **options)
     angles = dataclasses.replace(clips, name="mine")
-    with pytest.raises(ConfigError, match="data set: expected 'cmu' with .*, got 'mine' without 0 of them. Pass the"):
+    with pytest.raises(ConfigError, match=r"data set: expected 'cmu' with .*, got 'mine' without 0 of them\. Pass"):
         packing.pack(stand_in_runs, angles, tmp_path / "out", **options)
     unseen = dataclasses.replace(
         clips, clips={**clips.clips, "test": [clip for clip in clips.clips["test"] if clip.action == "basketball"]}
