@@ -30,8 +30,8 @@ def pack(
     """Turn a training run into weights to hand on: rounded, measured on the test clips, with a model card.
 
     Args:
-        runs: Folder of a training run, or of several that differ by their seed: the one with the lowest validation
-            error is packed, the others show how far seeds differ.
+        runs: Folder of a training run, or of several that differ by their seed, or that of a run with several seeds:
+            the one with the lowest validation error is packed, the others show how far seeds differ.
         name: Name of the weights, in lower case with hyphens, as in cmu.
         data: Folder of the data set that they were trained on; 'samples' for the bundled CMU clips.
         out: Where to write; the weights come to OUT/MODEL/NAME.
@@ -40,17 +40,17 @@ def pack(
         command: The commands that trained the run, for the card; by default the one that 'posegraph train' left in it.
         device: Where to evaluate; a GPU if there is one.
     """
-    if not runs:
+    members = [member for run in runs for member in _members(run)]
+    if not members:
         raise ConfigError("runs: expected at least one folder of a training run, got none.")
-    training = checkpoint.read_config(runs[0])["record"].get("training") or {}
+    training = checkpoint.read_config(members[0])["record"].get("training") or {}
+    trained = list(command) or list(dict.fromkeys(line for member in members for line in _commands(member)))
     motion = read(training.get("dataset", "cmu"), data)
-    trained = [line for run in runs for line in _commands(run)] if not command else list(command)
-    folders = ["RUN"] * len(runs)
-    own = ["posegraph", "pack", *folders, "--name", name, "--data", "samples" if data == "samples" else "DIR"]
+    own = ["posegraph", "pack", *(["RUN"] * len(runs)), "--name", name, "--data", data if data == "samples" else "DIR"]
     own += [] if dtype == "float16" else ["--dtype", dtype]
     own += [] if protocols == ("all",) else ["--protocols", *protocols]
     folder = packing.pack(
-        runs,
+        members,
         motion,
         out,
         name=name,
@@ -60,6 +60,11 @@ def pack(
         device=device or default_device(),
     )
     print(f"card: {folder / 'README.md'}")
+
+
+def _members(run: Path) -> list[Path]:
+    """The run itself, or those of its seeds."""
+    return [run] if checkpoint.is_checkpoint(run) else sorted(run.glob("seed-*")) or [run]
 
 
 def _commands(run: Path) -> list[str]:
