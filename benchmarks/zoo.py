@@ -144,7 +144,7 @@ def render(entries: Sequence[Entry], machines: Sequence[Machine], models: Sequen
 
 
 def draw(entries: Sequence[Entry], machines: Sequence[Machine], path: Path) -> bool:
-    """Write a PNG of error against time for the protocol with most weights, a panel a machine; False if there is none."""
+    """Write a PNG of error against time for the protocol with most weights; False if there is nothing to draw."""
     group = max(_by_protocol(entries).values(), key=len, default=[])
     panels = [machine for machine in machines if any(machine.fastest(own.config["model"]) for own in group)]
     if not panels:
