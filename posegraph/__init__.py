@@ -19,13 +19,16 @@ _SUBMODULES = (
     "evaluation",
     "forecast",
     "grouping",
+    "hub",
     "inference",
     "joint_errors",
     "kinematics",
     "layers",
     "losses",
     "metrics",
+    "model_card",
     "models",
+    "packing",
     "published",
     "pyg",
     "recipe",
@@ -37,6 +40,7 @@ _SUBMODULES = (
     "training",
     "transforms",
     "viz",
+    "weights",
 )
 
 __all__ = ["__version__", "optimize"]

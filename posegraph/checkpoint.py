@@ -1,51 +1,70 @@
 """Checkpoints: a folder with weights as safetensors and everything else as JSON. Nothing is ever unpickled.
 
 A checkpoint folder holds ``model.safetensors``, all parameters and buffers, and ``config.json``: format version,
-registry name, settings, skeleton, frames, and what its maker recorded, such as training data, protocol and result.
+registry name, settings, skeleton, frames, digest of the weights, and what its maker recorded, such as training data,
+protocol and result.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from torch import nn
 
-from posegraph import registry
-from posegraph._files import replace_file
+from posegraph import _checkpoint_files, registry
+from posegraph._checkpoint_files import FORMAT_VERSION, is_checkpoint, read_config
+from posegraph._checks import check_choice
 from posegraph._version import __version__
-from posegraph.errors import CheckpointError, ConfigError, SkeletonError
+from posegraph.errors import CheckpointError, ConfigError
 from posegraph.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from posegraph.models.base import ForecastModel
 
-__all__ = ["FORMAT_VERSION", "from_authors", "is_checkpoint", "load", "read_config", "save_checkpoint"]
+__all__ = [
+    "FORMAT_VERSION",
+    "Precision",
+    "from_authors",
+    "is_checkpoint",
+    "load",
+    "read_config",
+    "rounded_state",
+    "save_checkpoint",
+]
 
-FORMAT_VERSION = 1
-"""Version of the folder's layout; `load` refuses newer ones."""
+Precision = Literal["float32", "float16", "bfloat16"]
+"""Number type of weights in a file; in memory a loaded model has float32."""
 
-_WEIGHTS, _CONFIG = "model.safetensors", "config.json"
+_NUMBER_TYPES: dict[Precision, torch.dtype] = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
 
-# What building a model from settings of the wrong kind, or reading weights that are not whole, raises.
-_DAMAGE = (AttributeError, ConfigError, KeyError, OSError, RuntimeError, SafetensorError, SkeletonError, TypeError)
 
-
-def save_checkpoint(model: ForecastModel, folder: str | Path, *, record: Mapping[str, Any] | None = None) -> Path:
+def save_checkpoint(
+    model: ForecastModel,
+    folder: str | Path,
+    *,
+    record: Mapping[str, Any] | None = None,
+    dtype: torch.dtype | Precision | None = None,
+) -> Path:
     """Write a model to a folder; an older checkpoint there is replaced.
+
+    Interrupted at any time, even by the power going off, it leaves the old checkpoint or the new one, never a mixture.
 
     Args:
         model: A model of a registered class.
         folder: Folder to write, made if it does not exist.
         record: JSON-ready notes to keep in ``config.json`` under "record": training data, seed, protocol, result. By
             default those that the model was loaded with.
+        dtype: Number type to round the weights to in the file, see `rounded_state`; by default they stay as they are.
 
     Returns:
         The folder.
@@ -53,6 +72,7 @@ def save_checkpoint(model: ForecastModel, folder: str | Path, *, record: Mapping
     Raises:
         CheckpointError: The model's class is not registered, so it could not be loaded again, or JSON cannot hold the
             record.
+        ConfigError: ``dtype`` is not a type for weights.
 
     Examples:
         >>> import tempfile
@@ -64,19 +84,53 @@ def save_checkpoint(model: ForecastModel, folder: str | Path, *, record: Mapping
         True
     """
     folder = Path(folder)
-    description = _describe(model, record)
-    try:
-        text = json.dumps(description, indent=2) + "\n"
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"record, config: expected values that JSON can hold, got one that it cannot: {error}. "
-            "Use numbers, strings, lists and dictionaries."
-        ) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
-    replace_file(folder / _WEIGHTS, lambda file: file.write(save(tensors)))
-    replace_file(folder / _CONFIG, lambda file: file.write(text.encode()))
+    tensors = model.state_dict() if dtype is None else rounded_state(model, dtype)
+    _checkpoint_files.write(folder, tensors, _describe(model, record))
     return folder
+
+
+def rounded_state(model: nn.Module, dtype: torch.dtype | Precision) -> dict[str, torch.Tensor]:
+    """The state of a model with its weights rounded to a smaller number type, for a smaller file.
+
+    Parameters are rounded, and the statistics of batch norms. Other buffers, such as the range that poses are scaled
+    by, stay as they are, and so does a tensor that has a number too large for the type. float16 has three more bits
+    than bfloat16 and is eight times closer; weights are far from its limit of 65504.
+
+    Args:
+        model: Model.
+        dtype: ``"float16"``, ``"bfloat16"`` or ``"float32"``, by name or as PyTorch's type.
+
+    Returns:
+        A state dict; `torch.nn.Module.load_state_dict` brings it back to the model's type.
+
+    Raises:
+        ConfigError: ``dtype`` is not one of these.
+
+    Examples:
+        >>> from posegraph import checkpoint, registry
+        >>> model = registry.build("traj-gcn", channels=8, num_blocks=1)
+        >>> checkpoint.rounded_state(model, "float16")["head.weight"].dtype
+        torch.float16
+    """
+    name = str(dtype).removeprefix("torch.")
+    check_choice("dtype", name, tuple(_NUMBER_TYPES))
+    target = _NUMBER_TYPES[name]  # pyright: ignore[reportArgumentType]
+    statistics = {
+        f"{path}.{key}".lstrip(".")
+        for path, module in model.named_modules()
+        if isinstance(module, nn.modules.batchnorm._BatchNorm)  # pyright: ignore[reportPrivateUsage]
+        for key, _ in module.named_buffers(recurse=False)
+    }
+    wanted = statistics | {key for key, _ in model.named_parameters(remove_duplicate=False)}
+    return {
+        key: _rounded(tensor, target) if key in wanted and tensor.is_floating_point() else tensor
+        for key, tensor in model.state_dict().items()
+    }
+
+
+def _rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    rounded = tensor.to(dtype)
+    return rounded if bool(rounded.isfinite().all()) else tensor
 
 
 def load(folder: str | Path, *, device: torch.device | str = "cpu") -> ForecastModel:
@@ -87,50 +141,16 @@ def load(folder: str | Path, *, device: torch.device | str = "cpu") -> ForecastM
         device: Where to put the model.
 
     Returns:
-        The model.
+        The model, in float32 whatever the number type of the file.
 
     Raises:
         CheckpointError: Something is missing, damaged or of a newer version.
         UnknownNameError: The model's name is not registered; the package that registers it may not be installed.
     """
-    folder = _resolve(folder)
-    data = read_config(folder)
-    try:
-        model = registry.build(
-            data["model"],
-            skeleton=Skeleton.from_dict(data["skeleton"]),
-            observed_frames=data["observed_frames"],
-            future_frames=data["future_frames"],
-            **data["config"],
-        )
-        model.record = dict(data["record"])
-        model.load_state_dict(load_file(folder / _WEIGHTS))
-    except _DAMAGE as error:
-        raise CheckpointError(
-            f"{folder}: the checkpoint is damaged: {type(error).__name__}: {error}. Save or copy it again."
-        ) from error
-    return model.eval().to(device)
-
-
-def read_config(folder: str | Path) -> dict[str, Any]:
-    """The contents of a checkpoint's ``config.json``.
-
-    Raises:
-        CheckpointError: There is no checkpoint, it is damaged, or it is of a newer version.
-    """
-    file = _resolve(folder) / _CONFIG
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-        version = data["format_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{file}: expected the settings of a checkpoint, but they cannot be read: {error}. Save or copy it again."
-        ) from error
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise CheckpointError(
-            f"{file}: expected format version {FORMAT_VERSION} or older, got {version}. Install a newer posegraph."
-        )
-    return data
+    folder = _checkpoint_files.resolve(folder)
+    with _checkpoint_files.reporting_damage(folder):
+        name = read_config(folder)["model"]
+    return registry.build(name, weights=folder).to(device)
 
 
 def from_authors(
@@ -255,22 +275,3 @@ def _describe(model: ForecastModel, record: Mapping[str, Any] | None) -> dict[st
         },
         "record": dict(model.record if record is None else record),
     }
-
-
-def _resolve(folder: str | Path) -> Path:
-    folder = Path(folder)
-    for candidate in (folder, folder / "best"):
-        if (candidate / _CONFIG).is_file():
-            return candidate
-    raise CheckpointError(
-        f"{folder}: expected a checkpoint folder with {_CONFIG} and {_WEIGHTS}, found none. "
-        "Pass the folder that training wrote."
-    )
-
-
-def is_checkpoint(path: str | Path) -> bool:
-    """Whether a path is a checkpoint folder, or a training run's folder with one."""
-    try:
-        return bool(_resolve(path))
-    except (CheckpointError, OSError):
-        return False

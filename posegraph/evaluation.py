@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -185,6 +185,21 @@ class Result:
     def mean(self) -> float:
         """Mean over actions and frames: the single number that papers quote."""
         return sum(self.errors) / len(self.errors)
+
+    def select(self, actions: Sequence[str]) -> Result:
+        """The result of some of the actions, for an average over them.
+
+        Args:
+            actions: Actions, in the order that they shall have.
+
+        Raises:
+            UnknownNameError: An action was not measured.
+        """
+        for action in actions:
+            if action not in self.actions:
+                raise UnknownNameError("measured action", action, self.actions)
+        protocol = dataclasses.replace(self.protocol, actions=tuple(actions))
+        return Result(protocol, {action: self.actions[action] for action in actions}, self.model)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready dictionary: protocol, errors by action, and their mean.

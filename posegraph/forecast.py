@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 import torch
 
+from posegraph import hub
 from posegraph._checks import check_poses
 from posegraph._files import replace_file
 from posegraph.data.clip import Clip
@@ -68,6 +69,25 @@ class Forecaster:
         self.model = model if device is None else model.to(device)
         self._predict = optimize(self.model).predict if fast else self.model.predict
         self._labels = () if action is None else (model.action_labels([action]),)
+
+    @classmethod
+    def from_pretrained(
+        cls, reference: str | Path, *, action: str | None = None, fast: bool = False, **options: Any
+    ) -> Forecaster:
+        """A forecaster with a trained model.
+
+        Args:
+            reference: A checkpoint or run folder, weights of the library such as ``"msrgcn-released/cmu"``, or a
+                repository of the Hugging Face Hub.
+            action: As for the class.
+            fast: As for the class.
+            options: More arguments of `posegraph.hub.from_pretrained`, such as ``device``.
+
+        Raises:
+            CheckpointError: There is nothing of this name, or it is no checkpoint or a damaged one.
+            MissingDependencyError: The name can only be a repository, and huggingface_hub is not installed.
+        """
+        return cls(hub.from_pretrained(reference, **options), action=action, fast=fast)
 
     @overload
     def __call__(self, poses: torch.Tensor) -> torch.Tensor: ...

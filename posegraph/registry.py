@@ -13,12 +13,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from posegraph import _checkpoint_files, skeletons
+from posegraph import weights as shipped
 from posegraph.errors import CheckpointError, ConfigError, PluginWarning, UnknownNameError
 from posegraph.recipe import Recipe
+from posegraph.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from posegraph.models.base import ForecastModel
-    from posegraph.skeleton import Skeleton
 
 __all__ = ["ModelSpec", "build", "config", "info", "names", "register", "unregister"]
 
@@ -46,6 +48,11 @@ class ModelSpec:
     """Default number of observed frames."""
     future_frames: int
     """Default number of frames to forecast."""
+
+    @property
+    def weights(self) -> tuple[str, ...]:
+        """Names of the trained weights that come with the library, for `build`."""
+        return tuple(shipped.names(self.name))
 
 
 _SPECS: dict[str, ModelSpec] = {}
@@ -168,18 +175,21 @@ def config(name: str, **changes: Any) -> Any:
         >>> registry.config("traj-gcn", channels=64).channels
         64
     """
-    default = info(name).config
-    fields = [field.name for field in dataclasses.fields(default)]
+    return _change(name, info(name).config, changes)
+
+
+def _change(name: str, settings: Any, changes: dict[str, Any]) -> Any:
+    fields = [field.name for field in dataclasses.fields(settings)]
     for key in changes:
         if key not in fields:
             raise UnknownNameError(f"setting of model {name!r}", key, fields)
-    return dataclasses.replace(default, **changes)
+    return dataclasses.replace(settings, **changes)
 
 
 def build(
     name: str,
     *,
-    skeleton: str | Skeleton = "h36m",
+    skeleton: str | Skeleton | None = None,
     observed_frames: int | None = None,
     future_frames: int | None = None,
     weights: str | Path | None = None,
@@ -189,19 +199,22 @@ def build(
 
     Args:
         name: Registry name.
-        skeleton: Name of a built-in skeleton, or any `Skeleton`.
-        observed_frames: Number of observed poses; by default the model's, which is 10 for the published ones.
-        future_frames: Number of poses to forecast; by default the model's, mostly 25.
-        weights: A checkpoint folder, or a safetensors file, of the same model and settings.
+        skeleton: Name of a built-in skeleton, or any `Skeleton`; by default that of the weights, else ``"h36m"``.
+        observed_frames: Number of observed poses; by default that of the weights, else the model's, which is 10 for
+            the published ones.
+        future_frames: Number of poses to forecast; by default that of the weights, else the model's, mostly 25.
+        weights: A checkpoint or run folder, or the name of weights that come with the library (``info(name).weights``);
+            the model gets the skeleton, frames and settings that they were trained with. A folder is meant before a
+            name. A bare safetensors file goes into a model of the settings given here.
         settings: Fields of the model's settings to change.
 
     Returns:
-        The model, in training mode and on the CPU.
+        The model, on the CPU; in training mode without weights, in evaluation mode with them.
 
     Raises:
-        UnknownNameError: There is no model, skeleton or setting of this name.
-        ConfigError: A value is not valid.
-        CheckpointError: The weights do not fit.
+        UnknownNameError: There is no model, skeleton, setting or weights of this name.
+        ConfigError: A value is not valid, or is not that of the weights.
+        CheckpointError: The weights cannot be read, or are those of another model.
 
     Examples:
         >>> from posegraph import registry
@@ -210,25 +223,91 @@ def build(
         ('cmu', 10, 25)
     """
     spec = info(name)
-    model = spec.cls(
+    path = None if weights is None else _locate(name, weights)
+    if path is not None and _checkpoint_files.is_checkpoint(path):
+        frames = {"observed_frames": observed_frames, "future_frames": future_frames}
+        return _build_checkpoint(spec, path, skeleton, frames, settings)
+    model = _new(
+        spec,
         config(name, **settings),
-        skeleton=skeleton,
-        observed_frames=spec.observed_frames if observed_frames is None else observed_frames,
-        future_frames=spec.future_frames if future_frames is None else future_frames,
+        skeletons.get("h36m" if skeleton is None else skeleton),
+        spec.observed_frames if observed_frames is None else observed_frames,
+        spec.future_frames if future_frames is None else future_frames,
     )
-    model.registry_name = name
-    if weights is not None:
-        _load_weights(model, Path(weights))
+    if path is not None:
+        _load_file(model.eval(), path)
     return model
 
 
-def _load_weights(model: ForecastModel, path: Path) -> None:
+def _new(spec: ModelSpec, settings: Any, skeleton: Skeleton, observed_frames: int, future_frames: int) -> ForecastModel:
+    model = spec.cls(settings, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    model.registry_name = spec.name
+    return model
+
+
+def _locate(name: str, weights: str | Path) -> Path:
+    """A checkpoint or run folder, or a safetensors file."""
+    path = Path(weights)
+    if _checkpoint_files.is_checkpoint(path):
+        return path
+    file = path / _checkpoint_files.WEIGHTS if path.is_dir() else path
+    if file.is_file():
+        return file
+    if isinstance(weights, str) and weights in shipped.names(name):
+        return shipped.folder(f"{name}/{weights}")
+    if isinstance(weights, str) and path.name == weights and not path.suffix and not path.exists():
+        raise UnknownNameError(f"checkpoint folder or weights of model {name!r}", weights, shipped.names(name))
+    raise CheckpointError(f"weights: expected a checkpoint folder or a safetensors file, found nothing at {file}.")
+
+
+def _build_checkpoint(
+    spec: ModelSpec,
+    folder: Path,
+    skeleton: str | Skeleton | None,
+    frames: dict[str, int | None],
+    settings: dict[str, Any],
+) -> ForecastModel:
+    """The model of a checkpoint, if it agrees with the skeleton, frames and settings that were asked for."""
+    data, tensors = _checkpoint_files.read(folder)
+    with _checkpoint_files.reporting_damage(folder):
+        owner = data["model"]
+    if owner != spec.name:
+        raise CheckpointError(
+            f"weights: expected those of model {spec.name!r}, got those of {owner!r} in {folder}. Build that model."
+        )
+    with _checkpoint_files.reporting_damage(folder):
+        model = _new(
+            spec,
+            config(owner, **data["config"]),
+            Skeleton.from_dict(data["skeleton"]),
+            data["observed_frames"],
+            data["future_frames"],
+        )
+        model.record = dict(data["record"])
+        model.load_state_dict(tensors)
+    if skeleton is not None and not model.skeleton.matches(other := skeletons.get(skeleton)):
+        need, got = (f"{s.name!r} ({s.num_joints} joints, {s.num_used} used)" for s in (model.skeleton, other))
+        raise _contradiction("skeleton", need, got, folder)
+    changed = _change(owner, model.config, settings)
+    wishes = {key: (getattr(model, key), value) for key, value in frames.items() if value is not None}
+    wishes |= {key: (getattr(model.config, key), getattr(changed, key)) for key in settings}
+    for key, (need, got) in wishes.items():
+        if need != got:
+            raise _contradiction(key, repr(need), repr(got), folder)
+    return model.eval()
+
+
+def _contradiction(key: str, need: str, got: str, folder: Path) -> ConfigError:
+    return ConfigError(
+        f"{key}: expected {need}, which the weights in {folder} were trained with, got {got}. Leave it out, or build "
+        "without weights."
+    )
+
+
+def _load_file(model: ForecastModel, file: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    file = path / "model.safetensors" if path.is_dir() else path
-    if not file.is_file():
-        raise CheckpointError(f"weights: expected a checkpoint folder or a safetensors file, found nothing at {file}.")
     try:
         model.load_state_dict(load_file(file))
     except (SafetensorError, RuntimeError) as error:

@@ -289,7 +289,7 @@ def check_fit_statistics(name: str, **settings: Any) -> None:
 def check_training_reduces_the_loss(name: str, **settings: Any) -> None:
     """A few optimiser steps on one small batch reduce the loss."""
     model = _build(name, settings)
-    if not any(parameter.requires_grad for parameter in model.parameters()):
+    if not model.is_trainable:
         return
     window = _window(model)
     model.fit_statistics(iter([window]))

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
+
+from posegraph import weights
+from tests.weights import standin
 
 # The same examples in every run, whatever the load of the machine.
 settings.register_profile("posegraph", derandomize=True, deadline=None, database=None)
@@ -20,3 +24,25 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="posegraph-tests-")
     config.add_cleanup(folder.cleanup)
     os.environ["POSEGRAPH_CACHE"] = folder.name
+
+
+@pytest.fixture(scope="session")
+def stand_in_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two training runs that differ by their seed."""
+    folder = tmp_path_factory.mktemp("runs")
+    return [standin.train(folder / f"seed-{seed}", seed) for seed in (0, 1)]
+
+
+@pytest.fixture(scope="session")
+def stand_in(stand_in_runs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like that of the library's weights, with `tests.weights.standin.REFERENCE` in it. Not to be changed."""
+    root = tmp_path_factory.mktemp("weights")
+    standin.pack(stand_in_runs, root)
+    return root
+
+
+@pytest.fixture
+def shipped(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As if the stand-in, and nothing else, came with the library."""
+    monkeypatch.setattr(weights, "_ROOT", stand_in)
+    return stand_in

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import pickle
@@ -151,6 +152,8 @@ def test_settings_are_json(tmp_path):
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
+        "weights": {"sha256": hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest()}
+        | {"dtype": "float32"},
         "record": {"seed": 4, "protocol": {"frames": [1]}},
     }
 
@@ -184,9 +187,8 @@ def test_other_paths_are_no_checkpoint(tmp_path, path):
 # Interrupted writing
 
 
-@pytest.mark.parametrize("replaced", [0, 1], ids=["before the weights", "before the settings"])
-def test_an_interrupted_save_leaves_a_checkpoint_that_loads(saved, monkeypatch, replaced):
-    """Between the two files, weights are new and settings old, which fit if the model is the same."""
+@pytest.mark.parametrize("renamed", [0, 1, 2], ids=["first", "before the settings", "before the last step"])
+def test_an_interrupted_save_leaves_the_old_checkpoint_or_the_new(saved, monkeypatch, renamed):
     old = checkpoint.load(saved)
     new = built("trajectories")
     torch.nn.init.ones_(next(new.parameters()))
@@ -194,18 +196,21 @@ def test_an_interrupted_save_leaves_a_checkpoint_that_loads(saved, monkeypatch, 
 
     def replace(source: Path, target: Path, original: Callable[..., None] = os.replace) -> None:
         nonlocal done
-        if done == replaced:
+        if done == renamed:
             raise KeyboardInterrupt
         done += 1
         original(source, target)
 
-    monkeypatch.setattr("os.replace", replace)
-    with pytest.raises(KeyboardInterrupt):
-        checkpoint.save_checkpoint(new, saved, record={"seed": 9})
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", replace)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoint.save_checkpoint(new, saved, record={"seed": 9})
     again = checkpoint.load(saved)
-    expected = new if replaced else old
+    expected, record = (new, {"seed": 9}) if renamed == 2 else (old, {})
     assert torch.equal(again.predict(observed(old)), expected.predict(observed(old)))
-    assert again.record == {}
+    assert again.record == record
+    checkpoint.save_checkpoint(old, saved)
+    assert torch.equal(checkpoint.load(saved).predict(observed(old)), old.predict(observed(old)))
     assert sorted(path.name for path in saved.iterdir()) == ["config.json", "model.safetensors"]
 
 
@@ -218,6 +223,66 @@ def test_a_record_that_json_cannot_hold_leaves_the_old_checkpoint(saved):
     with pytest.raises(CheckpointError, match=r"record, config: expected values that JSON .*Skeleton"):
         checkpoint.save_checkpoint(built("released"), saved, record={"skeleton": LEG})
     assert isinstance(checkpoint.load(saved), TrajGCN)
+
+
+# Smaller numbers
+
+
+def error(model: ForecastModel, other: ForecastModel) -> float:
+    with torch.inference_mode():
+        forecast = model.predict(observed(model))
+        return float((other.predict(observed(model)) - forecast).abs().max() / forecast.abs().max())
+
+
+@pytest.mark.parametrize("case", ["released", "paper", "trajectories"])
+@pytest.mark.parametrize(("dtype", "bound"), [("float16", 2e-3), (torch.bfloat16, 2e-2)])
+def test_rounded_weights_are_half_as_large_and_forecast_nearly_the_same(tmp_path, case, dtype, bound):
+    model = built(case)
+    whole = checkpoint.save_checkpoint(model, tmp_path / "whole") / "model.safetensors"
+    folder = checkpoint.save_checkpoint(model, tmp_path / "half", dtype=dtype)
+    tensors = load_file(folder / "model.safetensors")
+    sizes = [sum(t.nbytes for t in load_file(f).values()) for f in (whole, folder / "model.safetensors")]
+    assert sizes[1] < 0.52 * sizes[0]
+    name = str(dtype).removeprefix("torch.")
+    assert checkpoint.read_config(folder)["weights"]["dtype"] == name
+    assert {str(t.dtype) for key, t in tensors.items() if "running_mean" in key} == {f"torch.{name}"}
+    again = checkpoint.load(folder)
+    assert {t.dtype for t in again.parameters()} == {torch.float32}
+    assert 0 < error(model, again) < bound
+
+
+def test_rounding_twice_changes_nothing(tmp_path):
+    first = checkpoint.save_checkpoint(built("released"), tmp_path / "first", dtype="float16")
+    second = checkpoint.save_checkpoint(checkpoint.load(first), tmp_path / "second", dtype="float16")
+    assert (first / "model.safetensors").read_bytes() == (second / "model.safetensors").read_bytes()
+
+
+def test_a_range_of_millimetres_is_not_rounded():
+    """In float16 a coordinate of 5500.3 mm would be 5500, and every forecast scaled by that."""
+    model = built("released")
+    assert isinstance(model, MSRGCNReleased)
+    model.normalizer.set_values(-5500.3, 6000.7)
+    state = checkpoint.rounded_state(model, "float16")
+    assert float(state["normalizer.minimum"]) == float(torch.tensor(-5500.3))
+    assert state["normalizer.minimum"].dtype == torch.float32
+
+
+def test_a_tensor_that_the_type_cannot_hold_is_not_rounded():
+    model = built("trajectories")
+    state = model.state_dict()
+    large = next(key for key in state if key.endswith("running_var"))
+    state[large].fill_(70000.0)
+    rounded = checkpoint.rounded_state(model, torch.float16)
+    assert torch.equal(rounded[large], state[large])
+    assert checkpoint.rounded_state(model, torch.bfloat16)[large].dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("dtype", ["int8", torch.float64])
+def test_other_types_are_refused(tmp_path, dtype):
+    message = r"dtype: expected one of 'float32', 'float16', 'bfloat16'; got '(int8|float64)'"
+    with pytest.raises(ConfigError, match=message):
+        checkpoint.save_checkpoint(built("baseline"), tmp_path / "new", dtype=dtype)
+    assert not (tmp_path / "new").exists()
 
 
 # What is refused
@@ -243,21 +308,46 @@ def test_a_folder_without_checkpoint_is_refused(tmp_path, read):
 
 def test_weights_that_are_missing_are_refused(saved):
     (saved / "model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"saved: the checkpoint is damaged: .*Save or copy it again"):
+    with pytest.raises(
+        CheckpointError, match=r"saved: the checkpoint is damaged: model\.safetensors is missing\. Save or copy both"
+    ):
         checkpoint.load(saved)
 
 
-def test_half_of_the_weights_is_refused(saved):
-    file = saved / "model.safetensors"
+def test_weights_of_another_save_are_refused(saved, tmp_path):
+    """They would fit, and forecast something else."""
+    other = built("trajectories")
+    torch.nn.init.ones_(next(other.parameters()))
+    other_folder = checkpoint.save_checkpoint(other, tmp_path / "other")
+    (other_folder / "model.safetensors").replace(saved / "model.safetensors")
+    message = r"saved: the checkpoint is damaged: model\.safetensors is not that of config\.json\. Save or copy both"
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(saved)
+
+
+@pytest.fixture
+def saved_before(saved):
+    """A checkpoint of a version that did not record the digest of the weights."""
+    change_config(saved, weights=...)
+    return saved
+
+
+def test_checkpoints_without_a_digest_are_read(saved_before):
+    model = built("trajectories")
+    assert torch.equal(checkpoint.load(saved_before).predict(observed(model)), model.predict(observed(model)))
+
+
+def test_half_of_the_weights_is_refused(saved_before):
+    file = saved_before / "model.safetensors"
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(CheckpointError, match="saved: the checkpoint is damaged: SafetensorError"):
-        checkpoint.load(saved)
+        checkpoint.load(saved_before)
 
 
-def test_weights_of_another_model_are_refused(saved):
-    save_file({"weight": torch.zeros(1)}, saved / "model.safetensors")
+def test_weights_of_another_model_are_refused(saved_before):
+    save_file({"weight": torch.zeros(1)}, saved_before / "model.safetensors")
     with pytest.raises(CheckpointError, match=r"(?s)the checkpoint is damaged: RuntimeError: .*Missing key"):
-        checkpoint.load(saved)
+        checkpoint.load(saved_before)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"{}", b"\xff\xfe", pickle.dumps({"format_version": 1})])
@@ -287,6 +377,7 @@ def test_newer_versions_are_refused(saved, version):
         {"observed_frames": 0},
         {"observed_frames": "10"},
         {"record": ...},
+        {"weights": None},
     ],
 )
 def test_settings_that_build_no_model_are_refused(saved, changes):
@@ -316,10 +407,10 @@ class Trap:
         return os.mkdir, (str(self.folder),)
 
 
-def test_weights_that_are_a_pickle_are_not_read(saved, tmp_path):
-    torch.save({"weights": Trap(tmp_path / "trapped")}, saved / "model.safetensors")
+def test_weights_that_are_a_pickle_are_not_read(saved_before, tmp_path):
+    torch.save({"weights": Trap(tmp_path / "trapped")}, saved_before / "model.safetensors")
     with pytest.raises(CheckpointError, match="the checkpoint is damaged: SafetensorError"):
-        checkpoint.load(saved)
+        checkpoint.load(saved_before)
     assert not (tmp_path / "trapped").exists()
 
 

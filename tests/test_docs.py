@@ -146,7 +146,10 @@ def help_of(command: str) -> str:
     return text.getvalue()
 
 
-@pytest.mark.parametrize("command", ["list", "info", "train", "evaluate", "forecast", "plot", "reproduce", "demo"])
+COMMANDS = ["list", "info", "train", "evaluate", "forecast", "plot", "reproduce", "pack", "demo"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_the_command_line_is_described(command: str) -> None:
     text = (DOCS / "how-to" / "command-line.md").read_text(encoding="utf-8")
     section = re.search(rf"^## {command}\n(.*?)(?=^## |\Z)", text, flags=re.MULTILINE | re.DOTALL)

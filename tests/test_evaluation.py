@@ -316,7 +316,7 @@ def test_named_protocols_keep_to_the_actions_of_the_data_set():
 def test_named_protocols_are_valid_and_their_rules_and_actions_exist():
     for reader in (cmu_reader, h36m_reader):
         for rotations, kind in ((False, "positions"), (True, "angles")):
-            benchmark = reader._benchmark(rotations)
+            benchmark = reader.benchmark(rotations)
             assert benchmark.protocols == reader.PROTOCOLS[kind]
             for changes in benchmark.protocols.values():
                 protocol = Protocol(benchmark.name, **changes)
@@ -403,3 +403,16 @@ def test_results_are_read_back(metric):
 def test_other_json_is_no_result(data):
     with pytest.raises(DataError, match="result: expected what 'posegraph evaluate --out' writes, got something else"):
         Result.from_json(data)
+
+
+def test_a_result_of_some_actions_averages_over_them():
+    result = evaluate(registry.build("zero-velocity", skeleton=ARM, observed_frames=1, future_frames=2), arms())
+    bow = result.select(["bow"])
+    assert bow.errors == result.actions["bow"].errors
+    assert bow.protocol == dataclasses.replace(result.protocol, actions=("bow",))
+    assert bow.missing == ()
+    swapped = tuple(reversed(result.actions))
+    assert tuple(result.select(swapped).actions) == swapped
+    assert result.select(swapped).mean == pytest.approx(result.mean)
+    with pytest.raises(UnknownNameError, match="unknown measured action 'jump'"):
+        result.select(["bow", "jump"])

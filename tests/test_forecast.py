@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from posegraph import data, registry, skeletons
+from posegraph import checkpoint, data, registry, skeletons
 from posegraph.data import Clip
 from posegraph.errors import ConfigError, DataError, ShapeError, UnknownNameError
 from posegraph.forecast import Forecaster, ForecastResult, forecast_clip
@@ -341,3 +341,14 @@ def test_fast_forecasts_are_the_same(name):
     plain, fast = Forecaster(model)(clip.poses[:40]), Forecaster(model, fast=True)(clip.poses[:40])
     assert float((fast - plain).abs().max()) <= 1e-5 * float(plain.abs().max())
     assert model.training
+
+
+def test_a_forecaster_is_made_from_weights(shipped):
+    clip = data.load("cmu", "samples", split="test", actions=["walking"]).select("test")[0]
+    expected = Forecaster(checkpoint.load(shipped / "traj-gcn" / "tiny"))(clip.poses[:40])
+    forecaster = Forecaster.from_pretrained("traj-gcn/tiny", device="cpu")
+    assert torch.equal(forecaster(clip.poses[:40]), expected)
+    fast = Forecaster.from_pretrained(shipped / "traj-gcn" / "tiny", fast=True)
+    torch.testing.assert_close(fast(clip.poses[:40]), expected, rtol=1e-5, atol=1e-2)
+    with pytest.raises(ConfigError, match="action: expected none, because the model takes no action labels, got 'bow'"):
+        Forecaster.from_pretrained("traj-gcn/tiny", action="bow")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import glob
 import itertools
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -66,12 +68,22 @@ def test_the_changelog_starts_with_the_version() -> None:
 
 
 def test_package_data_lists_every_file_that_is_not_python() -> None:
-    globs = PYPROJECT["tool"]["setuptools"]["package-data"]["posegraph"]
-    matched = {path for glob in globs for path in PACKAGE.glob(f"{glob}/*" if glob.endswith("**") else glob)}
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["posegraph"]
+    matched = {PACKAGE / name for pattern in patterns for name in glob.glob(pattern, root_dir=PACKAGE, recursive=True)}
     data = {path for path in shipped_files() if path.is_relative_to(PACKAGE) and path.suffix != ".py"}
     assert data <= matched
     assert PACKAGE / "py.typed" in data
     assert any(path.is_relative_to(PACKAGE / "data" / "samples") for path in data), "no sample clip"
+
+
+def test_package_data_covers_weights(stand_in: Path, tmp_path: Path) -> None:
+    """As setuptools reads the patterns: `**` stands for any number of folders."""
+    shutil.copytree(stand_in, tmp_path / "weights")
+    patterns = PYPROJECT["tool"]["setuptools"]["package-data"]["posegraph"]
+    matched = {name for pattern in patterns for name in glob.glob(pattern, root_dir=tmp_path, recursive=True)}
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(files) == 3
+    assert files <= matched
 
 
 def test_constraints_are_exact_pins_without_hashes_or_hosts() -> None:

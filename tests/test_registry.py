@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from posegraph import registry
+from posegraph import checkpoint, registry
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.models import MSRGCN, ForecastModel, MSRGCNConfig
 from posegraph.recipe import Recipe
@@ -187,6 +187,78 @@ def test_weights_of_other_settings_are_refused(tmp_path):
         registry.build("traj-gcn", channels=5, num_blocks=1, weights=tmp_path)
 
 
+@pytest.fixture
+def run(tmp_path):
+    """A checkpoint in a run's folder, of settings and skeleton that are not the defaults."""
+    torch.manual_seed(0)
+    model = registry.build("msrgcn-1l", skeleton="cmu", observed_frames=4, future_frames=6, channels=8, num_blocks=1)
+    checkpoint.save_checkpoint(model, tmp_path / "run" / "best", record={"seed": 3})
+    return tmp_path / "run"
+
+
+def test_a_checkpoint_brings_its_settings(run):
+    for folder in (run, str(run), run / "best"):
+        model = registry.build("msrgcn-1l", weights=folder)
+        assert model.config == MSRGCNConfig(num_scales=1, channels=8, num_blocks=1)
+        assert (model.skeleton.name, model.observed_frames, model.future_frames) == ("cmu", 4, 6)
+        assert (model.registry_name, model.record) == ("msrgcn-1l", {"seed": 3})
+        assert not model.training
+    agreeing = {"skeleton": "cmu", "observed_frames": 4, "future_frames": 6, "channels": 8}
+    same = registry.build("msrgcn-1l", weights=run, **agreeing)
+    assert all(torch.equal(a, b) for a, b in zip(same.parameters(), model.parameters(), strict=True))
+
+
+def test_lists_are_the_tuples_of_a_checkpoint(tmp_path):
+    settings = {"channels": (8, 6), "num_blocks": 1, "finest_end_blocks": 1}
+    checkpoint.save_checkpoint(registry.build("msrgcn-released", **settings), tmp_path)
+    assert registry.build("msrgcn-released", weights=tmp_path, channels=[8, 6]).config.channels == (8, 6)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"skeleton": "h36m"}, r"skeleton: expected 'cmu' \(38 joints, 25 used\), which .* got 'h36m' \(32 joints, 22"),
+        ({"observed_frames": 10}, r"observed_frames: expected 4, which the weights in .*run were trained with, got 10"),
+        ({"dropout": 0.5}, r"dropout: expected 0\.\d+, which .*, got 0\.5\. Leave it out, or build without weights"),
+    ],
+)
+def test_arguments_that_contradict_a_checkpoint_are_refused(run, wishes, message):
+    with pytest.raises(ConfigError, match=message):
+        registry.build("msrgcn-1l", weights=run, **wishes)
+
+
+def test_unknown_settings_and_other_models_are_refused(run):
+    with pytest.raises(UnknownNameError, match=r"unknown setting of model 'msrgcn-1l' 'chanels'\. Did you mean"):
+        registry.build("msrgcn-1l", weights=run, chanels=8)
+    message = r"weights: expected those of model 'traj-gcn', got those of 'msrgcn-1l' in .*run\. Build that model"
+    with pytest.raises(CheckpointError, match=message):
+        registry.build("traj-gcn", weights=run)
+
+
+def test_a_bare_file_goes_into_other_settings(run):
+    """For instance to train on with another dropout."""
+    sizes = {"skeleton": "cmu", "observed_frames": 4, "future_frames": 6, "channels": 8, "num_blocks": 1}
+    model = registry.build("msrgcn-1l", weights=run / "best" / "model.safetensors", dropout=0.5, **sizes)
+    assert (model.config.dropout, model.training) == (0.5, False)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_folder_is_meant_before_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert registry.build("traj-gcn", weights="tiny").config.channels == 8
+    checkpoint.save_checkpoint(registry.build("traj-gcn", channels=4, num_blocks=1), "tiny")
+    assert registry.build("traj-gcn", weights="tiny").config.channels == 4
+
+
+@pytest.mark.usefixtures("shipped")
+def test_unknown_weights_are_answered_with_the_list():
+    message = r"unknown checkpoint folder or weights of model 'traj-gcn' 'tinny'\. Did you mean 'tiny'\? Known: tiny\."
+    with pytest.raises(UnknownNameError, match=message):
+        registry.build("traj-gcn", weights="tinny")
+    with pytest.raises(UnknownNameError, match=r"of model 'msrgcn' 'tiny'\. Known: none\."):
+        registry.build("msrgcn", weights="tiny")
+
+
 def test_damaged_weights_are_refused(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"not safetensors")
     with pytest.raises(CheckpointError, match="do not fit TrajGCN with these settings: Error while deserializing"):
@@ -226,7 +298,7 @@ def install(folder: Path, distribution: str, module: str, source: str) -> None:
     (info / "entry_points.txt").write_text(f"[posegraph.models]\n{module} = {module}\n")
 
 
-def run(code: str, folder: Path) -> list[str]:
+def run_python(code: str, folder: Path) -> list[str]:
     """Lines that a new interpreter prints, with the folder's distributions installed."""
     path = os.pathsep.join([str(folder), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path}
@@ -246,7 +318,7 @@ def test_plugins_are_listed_and_built_by_name(tmp_path):
         "import posegraph.testing\n"
         "posegraph.testing.check_model('good')\n"
     )
-    assert run(code, tmp_path) == ["False", "torch.Size([1, 25, 22, 3])", "From a plugin. True 1"]
+    assert run_python(code, tmp_path) == ["False", "torch.Size([1, 25, 22, 3])", "From a plugin. True 1"]
 
 
 def test_a_broken_plugin_is_one_warning(tmp_path):
@@ -263,7 +335,7 @@ def test_a_broken_plugin_is_one_warning(tmp_path):
         "print(*names)\n"
         "for w in sorted(str(w.message) for w in caught if w.category.__name__ == 'PluginWarning'): print(w)\n"
     )
-    names, broken, taken = run(code, tmp_path)
+    names, broken, taken = run_python(code, tmp_path)
     assert {*BUILT_IN, "good"} <= set(names.split())
     assert "half-done" not in names
     assert broken == (

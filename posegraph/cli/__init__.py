@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _commands() -> dict[str, Callable[..., Any]]:
-    from posegraph.cli import demo, evaluate, forecast, models, plot, reproduce, train
+    from posegraph.cli import demo, evaluate, forecast, models, pack, plot, reproduce, train
 
     return {
         "list": models.list_names,
@@ -51,5 +51,6 @@ def _commands() -> dict[str, Callable[..., Any]]:
         "forecast": forecast.forecast,
         "plot": plot.plot,
         "reproduce": reproduce.reproduce,
+        "pack": pack.pack,
         "demo": demo.demo,
     }

@@ -14,8 +14,9 @@ __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Positional[str],
+    model: Positional[str | None] = None,
     /,
+    *,
     dataset: str,
     data: str,
     protocol: str = "all",
@@ -31,7 +32,8 @@ def evaluate(
     """Measure the error of a model under a published protocol.
 
     Args:
-        model: Folder of a checkpoint, or the name of a model that needs no training.
+        model: Folder of a checkpoint, weights of the library such as msrgcn-released/cmu, or the name of a model that
+            needs no training; the library's default weights if not given.
         dataset: Data set: cmu, h36m, cmu-angles or h36m-angles.
         data: Folder of the data set; 'samples' for the bundled CMU clips.
         protocol: Window rule (all, 8, 256, every) or published protocol (msrgcn, pgbig, simlpe, ...) of the data set.

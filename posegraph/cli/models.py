@@ -6,13 +6,13 @@ import dataclasses
 
 from tyro.conf import Positional
 
-from posegraph import data, registry, skeletons
+from posegraph import data, registry, skeletons, weights
 
 __all__ = ["info", "list_names"]
 
 
 def list_names(pattern: Positional[str] = "*") -> None:
-    """List models, data sets and skeletons.
+    """List models, trained weights, data sets and skeletons.
 
     Args:
         pattern: Show only models whose name matches, as in 'msrgcn*'.
@@ -22,6 +22,10 @@ def list_names(pattern: Positional[str] = "*") -> None:
     print("models")
     for name in names:
         print(f"  {name:<{width}}  {registry.info(name).summary}")
+    own = [reference for reference in weights.references() if reference.split("/")[0] in names]
+    print("weights")
+    for reference in own or ["none"]:
+        print(f"  {reference}")
     print(f"data sets\n  {', '.join(data.names())}")
     print(f"skeletons\n  {', '.join(skeletons.names())}")
 
@@ -42,8 +46,9 @@ def info(name: Positional[str], /, skeleton: str = "h36m") -> None:
     print(f"skeleton    {model.skeleton.name}, joints at each scale: {', '.join(map(str, scales))}")
     print(f"frames      {model.observed_frames} observed, {model.future_frames} forecast")
     print(f"parameters  {parameters:,}")
+    print(f"weights     {', '.join(spec.weights) or 'none'}")
     _print_fields("settings", spec.config)
-    if parameters:
+    if model.is_trainable:
         _print_fields("recipe", spec.recipe)
 
 

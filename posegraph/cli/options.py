@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from posegraph import checkpoint, data, registry
+from posegraph import checkpoint, data, registry, weights
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.models.base import ForecastModel
@@ -57,17 +57,30 @@ def read(dataset: str, folder: str, *, split: str | None = None, actions: Sequen
     return motion
 
 
-def open_model(model: str, *, skeleton: str | Skeleton, device: str | None) -> ForecastModel:
-    """A checkpoint by its folder, or a model that needs no training by its name."""
+def open_model(model: str | None, *, skeleton: str | Skeleton, device: str | None) -> ForecastModel:
+    """A checkpoint by its folder, weights of the library by their name, or a model that needs no training by its name.
+
+    Without any of these, the default weights of the library.
+    """
+    if model is None:
+        model = weights.default()
+        if model is None:
+            raise ConfigError(
+                f"model: expected a checkpoint folder or a model, got none, and the default weights {weights.DEFAULT} "
+                "do not come with this version. Pass the folder of a checkpoint, which 'posegraph train' writes."
+            )
     if checkpoint.is_checkpoint(model) or (model not in registry.names() and Path(model).exists()):
         return checkpoint.load(model, device=device or default_device())
+    if model in weights.references():
+        return checkpoint.load(weights.folder(model), device=device or default_device())
     if model not in registry.names():
-        raise UnknownNameError("checkpoint folder or model", model, registry.names())
+        raise UnknownNameError("checkpoint folder or model", model, [*registry.names(), *weights.references()])
     built = registry.build(model, skeleton=skeleton)
-    if any(parameter.requires_grad for parameter in built.parameters()):
+    if built.is_trainable:
+        known = ", ".join(f"{model}/{name}" for name in weights.names(model))
         raise ConfigError(
             f"model {model!r} is not trained: its weights are random. Pass the folder of a checkpoint, which "
-            f"'posegraph train {model}' writes."
+            f"'posegraph train {model}' writes{f', or weights of the library: {known}' if known else ''}."
         )
     return built.eval()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shlex
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +14,17 @@ import tyro
 
 from posegraph import registry, training
 from posegraph._checks import check_positive
+from posegraph._files import replace_file
 from posegraph.cli.options import parse_settings, read
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import UnknownNameError
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 
-__all__ = ["TrainOptions", "train"]
+__all__ = ["COMMAND_FILE", "TrainOptions", "train"]
+
+COMMAND_FILE = "command.txt"
+"""File of a run that says by which command it was made."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,8 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
     else:
         results = training.train_seeds(models, motion, folder, seeds=seeds, **settings)
     for result in results:
+        if os.environ.get("RANK", "0") == "0":  # of several training processes, one writes
+            _note_command(options, result.folder)
         if result.best_epoch:
             print(f"checkpoint of epoch {result.best_epoch}: {result.folder / 'best'}")
     errors = [result.best_error for result in results if result.best_error is not None]
@@ -123,3 +131,18 @@ def _build(options: TrainOptions, motion: MotionDataset, seed: int) -> ForecastM
         future_frames=options.future_frames,
         **parse_settings(options.set),
     )
+
+
+def _note_command(options: TrainOptions, folder: Path) -> None:
+    """Write down the command, with words for folders: where these are is nobody else's business."""
+    words = ["posegraph", "train", options.name]
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.name in ("name", "out", "resume") or value == field.default:
+            continue
+        if field.name == "data" and value != "samples":
+            value = "DIR"
+        values = [] if value is True else value if isinstance(value, tuple) else [value]
+        words += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+    text = shlex.join([*words, "--out", "RUN"]) + "\n"
+    replace_file(folder / COMMAND_FILE, lambda file: file.write(text.encode()))

@@ -15,7 +15,9 @@ import importlib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from types import ModuleType
 
+from posegraph.data.benchmark import Benchmark
 from posegraph.data.cache import cache_folder
 from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
@@ -30,6 +32,7 @@ __all__ = [
     "cache_folder",
     "cut",
     "every_start",
+    "info",
     "load",
     "names",
     "samples",
@@ -43,6 +46,30 @@ _ANGLES = "-angles"
 def names() -> list[str]:
     """Names of the data sets that `load` reads."""
     return sorted([*_READERS, *(name + _ANGLES for name in _READERS)])
+
+
+def info(name: str) -> Benchmark:
+    """What a benchmark consists of: its files, actions, frame rates, protocols and source.
+
+    Args:
+        name: One of `names`.
+
+    Raises:
+        UnknownNameError: There is no such data set.
+
+    Examples:
+        >>> from posegraph import data
+        >>> cmu = data.info("cmu")
+        >>> len(cmu.actions), len(cmu.files), cmu.native_fps
+        (8, 48, 120.0)
+    """
+    return _reader(name).benchmark(name.endswith(_ANGLES))
+
+
+def _reader(name: str) -> ModuleType:
+    if name not in names():
+        raise UnknownNameError("data set", name, names())
+    return importlib.import_module(_READERS[name.removesuffix(_ANGLES)])
 
 
 def samples() -> Path:
@@ -83,10 +110,8 @@ def load(
         >>> {action: len(windows) for action, windows in running.test_windows("all", 10, 25).items()}
         {'running': 48}
     """
-    if name not in names():
-        raise UnknownNameError("data set", name, names())
+    reader = _reader(name)
     splits = (split,) if isinstance(split, str) else split
-    reader = importlib.import_module(_READERS[name.removesuffix(_ANGLES)])
     where = samples() if folder == "samples" else folder
     rotations = name.endswith(_ANGLES)
     return reader.read(where, splits=splits, actions=actions, frame_step=frame_step, rotations=rotations)

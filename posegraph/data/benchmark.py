@@ -49,6 +49,7 @@ class Benchmark:
         layout: How the files lie in the folder, for messages.
         start_rules: Test rules by name.
         protocols: Published evaluation protocols by name, each as changes of `posegraph.evaluation.Protocol`.
+        source: Where the motions come from and on which terms, in sentences; what is made of them has to say it too.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Benchmark:
     layout: str
     start_rules: Mapping[str, StartRule]
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: str = ""
 
     @property
     def splits(self) -> tuple[str, ...]:

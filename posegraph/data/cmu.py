@@ -25,7 +25,7 @@ from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import every_start, sampled_starts
 
-__all__ = ["ACTIONS", "PROTOCOLS", "read", "starts_8", "starts_256"]
+__all__ = ["ACTIONS", "PROTOCOLS", "benchmark", "read", "starts_8", "starts_256"]
 
 ACTIONS = (
     "basketball",
@@ -53,6 +53,13 @@ PROTOCOLS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 * ``pgbig``: every window, seven actions, without running (PGBIG's tables).
 
 For angles, ``traj-gcn``: eight windows an action, Euler angles (Traj-GCN and the systems before it)."""
+_SOURCE = (
+    "The motions come from the CMU Graphics Lab Motion Capture Database. The data used in this project was obtained "
+    "from mocap.cs.cmu.edu. The database was created with funding from NSF EIA-0196217. It is free for all uses and "
+    "may be included in products; it may not be resold as data, not even in converted form. The choice of files and "
+    "their conversion are those of Li et al., "
+    '"Convolutional Sequence to Sequence Model for Human Dynamics" (CVPR 2018).'
+)
 _FILES_PER_SPLIT = {"train": 5, "test": 1}
 
 
@@ -83,7 +90,7 @@ def read(
         ConfigError: ``frame_step`` is not a positive integer.
         DataError: No file of the benchmark is in the folder, or one cannot be used.
     """
-    return read_benchmark(_benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
+    return read_benchmark(benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
 
 
 def starts_8(clips: Sequence[Clip], observed_frames: int, future_frames: int) -> list[list[int]]:
@@ -104,7 +111,12 @@ def starts_256(clips: Sequence[Clip], observed_frames: int, future_frames: int) 
 
 
 @cache
-def _benchmark(rotations: bool) -> Benchmark:
+def benchmark(rotations: bool = False) -> Benchmark:
+    """What the benchmark consists of.
+
+    Args:
+        rotations: That of ``"cmu-angles"``.
+    """
     files = tuple(
         BenchmarkFile(split, action, f"{action}_{k}", f"{split}/{action}/{action}_{k}.txt")
         for split, count in _FILES_PER_SPLIT.items()
@@ -122,4 +134,5 @@ def _benchmark(rotations: bool) -> Benchmark:
         layout="train/{action}/{action}_1.txt to _5.txt and test/{action}/{action}_1.txt",
         start_rules={"all": every_start, "8": starts_8, "256": starts_256},
         protocols=PROTOCOLS["angles" if rotations else "positions"],
+        source=_SOURCE,
     )

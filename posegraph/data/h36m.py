@@ -25,7 +25,17 @@ from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import every_start, require_frames, sampled_starts
 from posegraph.errors import IncompleteDataError
 
-__all__ = ["ACTIONS", "PROTOCOLS", "SUBJECTS", "find_test_copies", "read", "starts_8", "starts_256", "starts_all"]
+__all__ = [
+    "ACTIONS",
+    "PROTOCOLS",
+    "SUBJECTS",
+    "benchmark",
+    "find_test_copies",
+    "read",
+    "starts_8",
+    "starts_256",
+    "starts_all",
+]
 
 ACTIONS = (
     "walking",
@@ -73,6 +83,13 @@ PROTOCOLS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 
 For angles, ``traj-gcn``: eight windows an action, Euler angles (Traj-GCN and the systems before it)."""
 
+_SOURCE = (
+    'The motions come from Human3.6M (Ionescu et al., "Human3.6M: Large Scale Datasets and Predictive Methods for 3D '
+    'Human Sensing in Natural Environments", TPAMI 2014), in the selection of Jain et al., "Structural-RNN" (CVPR '
+    "2016). Its licence, at vision.imar.ro/human3.6m, is for academic use and does not allow handing the data on. Mind "
+    "it before you hand on or use what was made of the data."
+)
+
 
 def read(
     folder: str | Path,
@@ -105,7 +122,7 @@ def read(
     folder = Path(folder)
     if (folder / "dataset").is_dir():
         folder = folder / "dataset"
-    data = read_benchmark(_benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
+    data = read_benchmark(benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
     copies = find_test_copies(folder)
     if copies:
         listed = ", ".join(f"{other} = {test}" for other, test in copies)
@@ -127,7 +144,7 @@ def find_test_copies(folder: str | Path) -> list[tuple[str, str]]:
         Pairs (copy, test file), relative to the folder.
     """
     folder = Path(folder)
-    located = [(file.split, locate(folder, file)) for file in _benchmark(rotations=False).files]
+    located = [(file.split, locate(folder, file)) for file in benchmark().files]
     tests = [path for split, path in located if path is not None and split == "test"]
     others = [path for split, path in located if path is not None and split != "test"]
     sizes = {path: path.stat().st_size for path in (*tests, *others)}
@@ -171,7 +188,12 @@ def _drawn_from_both(clips: Sequence[Clip], observed_frames: int, future_frames:
 
 
 @cache
-def _benchmark(rotations: bool) -> Benchmark:
+def benchmark(rotations: bool = False) -> Benchmark:
+    """What the benchmark consists of.
+
+    Args:
+        rotations: That of ``"h36m-angles"``.
+    """
     files = tuple(
         BenchmarkFile(split, action, f"{subject}/{action}_{k}", f"{subject}/{action}_{k}.txt")
         for split, subjects in SUBJECTS.items()
@@ -190,4 +212,5 @@ def _benchmark(rotations: bool) -> Benchmark:
         layout="S1, S5, S6, S7, S8, S9, S11 with {action}_1.txt and {action}_2.txt in each",
         start_rules={"all": starts_all, "every": every_start, "8": starts_8, "256": starts_256},
         protocols=PROTOCOLS["angles" if rotations else "positions"],
+        source=_SOURCE,
     )

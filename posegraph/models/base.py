@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import nn
@@ -89,6 +90,11 @@ class ForecastModel(nn.Module):
     def num_joints(self) -> int:
         """Number of joints that the model sees."""
         return self.skeleton.num_used
+
+    @property
+    def is_trainable(self) -> bool:
+        """Whether the model has parameters to train."""
+        return any(parameter.requires_grad for parameter in self.parameters())
 
     @property
     def device(self) -> torch.device:
@@ -209,6 +215,39 @@ class ForecastModel(nn.Module):
         Args:
             windows: Batches ``(batch, observed_frames + future_frames, joints, 3)`` that cover the training set once.
         """
+
+    def save_pretrained(
+        self, folder: str | Path, *, dtype: torch.dtype | Literal["float32", "float16", "bfloat16"] | None = None
+    ) -> Path:
+        """Write the model to a folder, with a model card; see `posegraph.hub.save_pretrained`."""
+        from posegraph import hub
+
+        return hub.save_pretrained(self, folder, dtype=dtype)
+
+    @classmethod
+    def from_pretrained(cls, reference: str | Path, **options: Any) -> Self:
+        """Build a trained model from a folder, a name or a repository; see `posegraph.hub.from_pretrained`.
+
+        ``ForecastModel.from_pretrained`` takes any model, the method of a subclass only models of that class.
+
+        Raises:
+            CheckpointError: There is nothing of this name, or it is of another class.
+        """
+        from posegraph import hub
+
+        model = hub.from_pretrained(reference, **options)
+        if not isinstance(model, cls):
+            raise CheckpointError(
+                f"{reference}: expected a {cls.__name__}, got {model.registry_name!r}, a {type(model).__name__}. Load "
+                "it with ForecastModel.from_pretrained."
+            )
+        return model
+
+    def push_to_hub(self, repository: str, **options: Any) -> str:
+        """Upload the model to the Hugging Face Hub; see `posegraph.hub.push_to_hub`."""
+        from posegraph import hub
+
+        return hub.push_to_hub(self, repository, **options)
 
     @classmethod
     def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

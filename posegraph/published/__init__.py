@@ -42,12 +42,11 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-from posegraph.data import cmu, h36m
+from posegraph import data
 from posegraph.errors import UnknownNameError
 
 __all__ = ["Value", "find", "mean", "sources", "systems"]
 
-_ACTIONS = {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}
 _AVERAGE = "average"
 
 
@@ -134,7 +133,8 @@ def find(
     for field, name in wanted.items():
         if name is not None and name not in _known(field):
             raise UnknownNameError(f"{field} of published numbers", name, _known(field))
-    known = list(dict.fromkeys(a for name, own in _ACTIONS.items() if dataset in (None, name) for a in own))
+    datasets = _known("dataset") if dataset is None else (dataset,)
+    known = list(dict.fromkeys(own for name in datasets for own in data.info(name).actions))
     if action is not None and action not in (_AVERAGE, *known):
         raise UnknownNameError("action of published numbers", action, [*known, _AVERAGE])
     return tuple(
@@ -248,12 +248,13 @@ def _values() -> tuple[Value, ...]:
 def _read_row(row: dict[str, str]) -> Iterator[Value]:
     """The values of one line: one a frame, or one over the frames that a plus joins."""
     dataset, actions = row["dataset"], row["actions"]
+    members = data.info(dataset).actions if actions == "all" else () if actions == "?" else tuple(actions.split())
     for frames, number in zip(row["frames"].split(), row["values"].split(), strict=True):
         yield Value(
             mm=float(number),
             dataset=dataset,
             system=row["system"],
-            actions=_ACTIONS[dataset] if actions == "all" else () if actions == "?" else tuple(actions.split()),
+            actions=members,
             frames=tuple(int(frame) for frame in frames.split("+")),
             source=row["source"],
             windows=row["windows"],

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from posegraph.data import MotionDataset, h36m
+from posegraph import data
+from posegraph.data import MotionDataset
 from posegraph.errors import DataError, IncompleteDataError
 from posegraph.reproduce.tables import Table
-
-# Folders of test files, to tell them among the missing ones of a benchmark.
-_TEST_FOLDERS = {"cmu": ("test",), "h36m": h36m.SUBJECTS["test"]}
 
 
 @dataclass(frozen=True)
@@ -47,12 +44,12 @@ def cover(table: Table, dataset: MotionDataset) -> Coverage:
         DataError: No action of the table can be measured.
         UnknownNameError: The data set has no test clips, or not the table's window rule.
     """
-    missing = [path for path in dataset.missing if _is_test_file(dataset.name, path)]
+    missing = _missing_test_files(dataset)
     clips: dict[str, tuple[str, ...]] = {}
     partial: dict[str, str] = {}
     left_out: dict[str, str] = {}
     for action in table.actions:
-        lacking = [path for path in missing if _action_of(path) == action]
+        lacking = [path for path, own in missing.items() if own == action]
         own = tuple(clip.name for clip in dataset.clips.get("test", ()) if clip.action == action)
         if action not in dataset.actions:
             left_out[action] = "not among the actions that were chosen"
@@ -74,18 +71,15 @@ def cover(table: Table, dataset: MotionDataset) -> Coverage:
     return Coverage(clips, partial, left_out, training)
 
 
+def _missing_test_files(dataset: MotionDataset) -> dict[str, str]:
+    """Path to action."""
+    files = data.info(dataset.name).files if dataset.name in data.names() else ()
+    return {file.path: file.action for file in files if file.split == "test" and file.path in dataset.missing}
+
+
 def _has_windows(table: Table, dataset: MotionDataset, action: str) -> bool:
     try:
         dataset.test_windows(table.windows, table.observed_frames, table.future_frames, actions=[action])
     except IncompleteDataError:
         return False
     return True
-
-
-def _is_test_file(dataset: str, path: str) -> bool:
-    return bool(set(PurePosixPath(path).parts) & set(_TEST_FOLDERS.get(dataset, ())))
-
-
-def _action_of(path: str) -> str:
-    """The action of a benchmark's file: walking of S5/walking_1.txt."""
-    return PurePosixPath(path).stem.rpartition("_")[0]

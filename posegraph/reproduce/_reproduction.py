@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from posegraph import published
-from posegraph.data import cmu, h36m
+from posegraph import data, published
 from posegraph.reproduce._comparison import Cell, compare
 from posegraph.reproduce._runs import Outcome, Setup
 from posegraph.reproduce.tables import Row
 
-_ACTIONS = {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}
 _LISTED = 6  # most names to list before "and 3 more"
 
 
@@ -79,8 +77,9 @@ class Reproduction:
                 f"{len(coverage.missing_training)} training or validation files are missing: "
                 f"{_listed(coverage.missing_training)}."
             )
-        chosen = [action for action in _ACTIONS.get(dataset.name, ()) if action in dataset.actions]
-        if len(chosen) < len(_ACTIONS.get(dataset.name, ())):
+        all_actions = data.info(dataset.name).actions if dataset.name in data.names() else ()
+        chosen = [action for action in all_actions if action in dataset.actions]
+        if len(chosen) < len(all_actions):
             yield f"Only these actions were chosen, for training and testing: {', '.join(chosen)}."
         trained = {clip.action for clip in dataset.clips.get("train", ())}
         without = [action for action in dataset.actions if action not in trained]

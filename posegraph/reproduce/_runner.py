@@ -15,7 +15,7 @@ from posegraph.reproduce import tables
 from posegraph.reproduce._budget import format_seconds
 from posegraph.reproduce._coverage import cover
 from posegraph.reproduce._reproduction import Reproduction
-from posegraph.reproduce._runs import Outcome, Setup, TrainingRun, build, needs_training, open_checkpoint, score
+from posegraph.reproduce._runs import Outcome, Setup, TrainingRun, build, open_checkpoint, score
 from posegraph.reproduce.tables import Row, Table
 from posegraph.training import Precision
 
@@ -148,7 +148,7 @@ class _Reproducer:
         """Score the models that have nothing to learn; the others are built too, since one may not work."""
         for row in self.rows:
             model = build(self.setup, row)
-            if not needs_training(model):
+            if not model.is_trainable:
                 self._add(score(self.setup, row, model, "no training"))
 
     def score_checkpoints(self, checkpoints: Mapping[str, Sequence[str | Path]]) -> None:

@@ -107,11 +107,6 @@ def _model_settings(setup: Setup, row: Row) -> dict[str, Any]:
     return ({"actions": setup.dataset.actions} if takes_labels else {}) | dict(row.settings)
 
 
-def needs_training(model: ForecastModel) -> bool:
-    """Whether a model has weights to learn."""
-    return any(parameter.requires_grad for parameter in model.parameters())
-
-
 def score(setup: Setup, row: Row, model: ForecastModel, origin: str, **facts: Any) -> Outcome:
     """Measure a model on all that is covered of the table; ``facts`` are more fields of the outcome."""
     result = _evaluate(setup, model, setup.coverage.actions)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from posegraph import checkpoint, data, evaluation
+from posegraph import checkpoint, data, evaluation, weights
 
 WALKING = ("--dataset", "cmu", "--data", "samples", "--actions", "walking")
 # Zero velocity on the bundled test clip, in mm at frames 1, 3, 7, 9, 13, 24, by protocol and metric.
@@ -84,6 +84,14 @@ def test_a_checkpoint_is_evaluated(command, saved):
     expected = evaluation.evaluate(checkpoint.load(saved), walking, protocol).errors
     assert written["mean"]["mpjpe_mm"] == pytest.approx(expected, rel=1e-5)
     assert written["protocol"]["model"]["name"] == "msrgcn-1l"
+
+
+@pytest.mark.parametrize("named", [("traj-gcn/tiny",), ()], ids=["by name", "by default"])
+def test_weights_of_the_library_are_evaluated(command, named, shipped, monkeypatch):
+    monkeypatch.setattr(weights, "DEFAULT", "traj-gcn/tiny")
+    stored = checkpoint.read_config(shipped / "traj-gcn" / "tiny")["record"]["packed"]["bundled"]["result"]
+    walking = measured(command, *named, *WALKING, "--device", "cpu")["actions"]["walking"]
+    assert walking["mpjpe_mm"] == pytest.approx(stored["actions"]["walking"]["mpjpe_mm"], abs=1e-3)
 
 
 @pytest.mark.parametrize(

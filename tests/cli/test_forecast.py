@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posegraph import checkpoint, data
+from posegraph import checkpoint, data, weights
 from posegraph.forecast import forecast_clip
 
 RUNNING = ("--dataset", "cmu", "--data", "samples", "--clip", "running_1")
@@ -24,6 +24,36 @@ def test_numbers_are_those_of_the_forecast(command, saved):
     mean = sum(expected.mpjpe_mm) / 25
     assert f"mean error of this window: {mean:.1f} mm over all joints\n" in answer.out
     assert answer.out.endswith(f"written to {Path('new/forecast.npz')}\n")
+
+
+def test_no_option_is_needed_where_weights_come_with_the_library(command, tmp_path, shipped, monkeypatch):
+    monkeypatch.setattr(weights, "DEFAULT", "traj-gcn/tiny")
+    answer = command("forecast")
+    assert answer.status == 0, answer.err
+    clip = data.load("cmu", "samples", split="test").select("test")[0]
+    result = forecast_clip(checkpoint.load(shipped / "traj-gcn" / "tiny"), clip, 127)
+    assert answer.out.splitlines()[-3:] == [
+        "traj-gcn, basketball_1: frames 127 to 136 seen, 25 forecast",
+        f"mean error of this window: {sum(result.mpjpe_mm) / 25:.1f} mm over all joints",
+        "nothing written: name files with --out, as in --out forecast.gif forecast.npz",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_of_the_library_are_taken_by_name(command, shipped):
+    answer = command("forecast", "traj-gcn/tiny", "--clip", "running_1", "--start", "12", "--out", "a.npz")
+    assert answer.status == 0, answer.err
+    running = data.load("cmu", "samples", split="test", actions=["running"]).clips["test"][0]
+    expected = forecast_clip(checkpoint.load(shipped / "traj-gcn" / "tiny"), running, 12)
+    np.testing.assert_allclose(np.load("a.npz")["forecast"], expected.forecast.numpy(), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_without_default_weights_it_says_how_to_get_some(command):
+    answer = command("forecast")
+    assert answer.status == 2
+    assert answer.err.startswith("posegraph: error: model: expected a checkpoint folder or a model, got none, and the")
+    assert "'posegraph train' writes" in answer.err
 
 
 def test_without_truth_there_is_no_error_to_report(command):

@@ -9,18 +9,31 @@ from posegraph import data, registry, skeletons
 
 def test_list_shows_models_data_sets_and_skeletons(command):
     lines = command("list").out.splitlines()
-    names = [line.split()[0] for line in lines[1 : lines.index("data sets")]]
+    names = [line.split()[0] for line in lines[1 : lines.index("weights")]]
     assert names == registry.names()
     assert lines[0] == "models"
     assert lines[-3:] == [f"  {', '.join(data.names())}", "skeletons", f"  {', '.join(skeletons.names())}"]
     assert all(registry.info(name).summary in line for name, line in zip(names, lines[1:], strict=False))
 
 
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(("pattern", "shown"), [("*", "traj-gcn/tiny"), ("msrgcn*", "none")])
+def test_list_shows_the_weights_of_the_models(command, pattern, shown):
+    lines = command("list", pattern).out.splitlines()
+    assert lines[lines.index("weights") + 1 : lines.index("data sets")] == [f"  {shown}"]
+
+
+@pytest.mark.usefixtures("shipped")
+def test_info_shows_the_weights_of_a_model(command):
+    assert "weights     tiny" in command("info", "traj-gcn").out.splitlines()
+    assert "weights     none" in command("info", "zero-velocity").out.splitlines()
+
+
 @pytest.mark.parametrize(("pattern", "names"), [("msrgcn-?l", ["msrgcn-1l", "msrgcn-2l", "msrgcn-3l"]), ("none*", [])])
 def test_list_takes_a_pattern(command, pattern, names):
     answer = command("list", pattern)
     assert answer.status == 0
-    assert [line.split()[0] for line in answer.out.partition("data sets")[0].splitlines()[1:]] == names
+    assert [line.split()[0] for line in answer.out.partition("weights")[0].splitlines()[1:]] == names
 
 
 @pytest.mark.parametrize(
@@ -40,12 +53,13 @@ def test_info_describes_a_model(command, name, skeleton, scales, parameters):
     assert lines[3:5] == ["frames      10 observed, 25 forecast", f"parameters  {parameters}"]
     fields = {"settings": dataclasses.asdict(spec.config), "recipe": dataclasses.asdict(spec.recipe)}
     rest = [line for title, own in fields.items() for line in (title, *(f"  {k} = {v}" for k, v in own.items()))]
-    assert lines[5:] == rest
+    assert lines[5] == f"weights     {', '.join(spec.weights) or 'none'}"
+    assert lines[6:] == rest
 
 
 def test_info_has_no_recipe_for_what_cannot_be_trained(command):
     answer = command("info", "zero-velocity")
-    assert answer.out.splitlines()[-1] == "parameters  0"
+    assert answer.out.splitlines()[-2:] == ["parameters  0", "weights     none"]
 
 
 def test_info_refuses_unknown_skeletons(command):

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import tqdm
 
-from posegraph import checkpoint
+from posegraph import checkpoint, weights
 from posegraph.cli.options import open_model, parse_settings, progress_bar, read
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.models import ZeroVelocity
@@ -63,6 +63,25 @@ def test_a_folder_named_like_a_model_is_a_folder(saved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     checkpoint.save_checkpoint(checkpoint.load(saved), "traj-gcn")
     assert open_model("traj-gcn", skeleton="cmu", device="cpu").registry_name == "msrgcn-1l"
+
+
+@pytest.mark.usefixtures("shipped")
+def test_weights_of_the_library_have_a_name(monkeypatch):
+    opened = open_model("traj-gcn/tiny", skeleton="cmu", device="cpu")
+    assert (opened.registry_name, opened.config.channels) == ("traj-gcn", 8)
+    with pytest.raises(ConfigError, match=r"model 'traj-gcn' is not trained: .*, or weights of the library: traj"):
+        open_model("traj-gcn", skeleton="cmu", device=None)
+    with pytest.raises(UnknownNameError, match=r"unknown checkpoint folder or model 'traj-gcn/tin'\. Did you mean 'tr"):
+        open_model("traj-gcn/tin", skeleton="cmu", device=None)
+    monkeypatch.setattr(weights, "DEFAULT", "traj-gcn/tiny")
+    assert open_model(None, skeleton="cmu", device="cpu").record == opened.record
+
+
+@pytest.mark.usefixtures("shipped")
+def test_without_default_weights_a_model_has_to_be_named():
+    message = r"model: expected a checkpoint folder or a model, got none, and the default weights .* do not come with"
+    with pytest.raises(ConfigError, match=message):
+        open_model(None, skeleton="cmu", device="cpu")
 
 
 def test_what_is_neither_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import statistics
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from posegraph import checkpoint, registry
+from posegraph import checkpoint, data, registry
 from posegraph.training.steps import PlainStep
 from tests.training.runs import assert_same_run, read_log
 
@@ -43,6 +44,29 @@ def test_options_reach_the_run(command):
     assert (settings["recipe"]["batch_size"], settings["recipe"]["learning_rate"]) == (64, 0.01)
     assert (settings["recipe"]["mirror"], settings["recipe"]["schedule"]) == (0.5, "cosine")
     assert (settings["precision"], settings["val"], settings["epochs"]) == ("bf16", ["running_2"], 1)
+
+
+def test_the_run_notes_its_command_without_folders(command):
+    options = ("--epochs", "2", "--learning-rate", "0.002", "--validation", "running_2", "--seed", "3")
+    command("train", *SMALL, *options, "--out", "mine")
+    command("train", *SMALL, *options, "--out", "mine", "--resume")
+    text = Path("mine", "command.txt").read_text()
+    assert text == (
+        "posegraph train msrgcn-1l --dataset cmu --data samples --set channels=8 num_blocks=1 --actions running "
+        "--validation running_2 --epochs 2 --learning-rate 0.002 --seed 3 --device cpu --out RUN\n"
+    )
+    again = command(*shlex.split(text)[1:-1], "again")
+    assert again.status == 0, again.err
+    for name in ("config.json", "model.safetensors"):
+        assert Path("again/best", name).read_bytes() == Path("mine/best", name).read_bytes()
+
+
+def test_the_place_of_the_data_is_not_noted(command, tmp_path):
+    folder = data.samples()
+    command("train", "msrgcn-1l", "--dataset", "cmu", "--data", folder, *SMALL[5:], "--epochs", "1")
+    text = Path("runs/msrgcn-1l/command.txt").read_text()
+    assert "--data DIR" in text
+    assert str(folder) not in text
 
 
 def test_all_clips_are_trained_on_without_validation(command):

@@ -28,6 +28,15 @@ def test_the_bundled_clips_carry_their_terms():
     text = (data.samples() / "README.md").read_text()
     for words in ("mocap.cs.cmu.edu", "NSF EIA-0196217", "free for all uses", "not be resold"):
         assert words in " ".join(text.replace("\n", " ").split())
+        assert words in data.info("cmu").source
+
+
+@pytest.mark.parametrize("name", data.names())
+def test_a_benchmark_says_what_it_is(name):
+    benchmark = data.info(name)
+    assert benchmark.name == name == benchmark.skeleton.name
+    assert {file.action for file in benchmark.files} == set(benchmark.actions)
+    assert benchmark.source.endswith(".")
 
 
 def test_any_folder_of_a_benchmark_can_be_loaded(tmp_path):
@@ -46,6 +55,8 @@ def test_unknown_names_are_answered_with_the_list():
         UnknownNameError, match=r"unknown data set 'h3\.6m'. Did you mean 'h36m'\? Known: cmu, cmu-angles, "
     ):
         data.load("h3.6m", "samples")
+    with pytest.raises(UnknownNameError, match=r"unknown data set 'cmv'\. Did you mean 'cmu'"):
+        data.info("cmv")
     with pytest.raises(UnknownNameError, match=r"unknown split 'valid'\. Known: train, test"):
         data.load("cmu", "samples", split="valid")
     with pytest.raises(UnknownNameError, match=r"unknown action 'walk'\. Did you mean 'walking'"):

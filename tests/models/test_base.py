@@ -30,6 +30,15 @@ class Numbering(ForecastModel):
         return self.coarser(frames.expand(len(observed), -1, self.num_joints, 3) * self.config.speed)
 
 
+def test_a_model_is_trainable_if_a_parameter_is():
+    model = Numbering()
+    assert not model.is_trainable
+    model.scale = torch.nn.Parameter(torch.ones(1))
+    assert model.is_trainable
+    model.requires_grad_(False)
+    assert not model.is_trainable
+
+
 def test_a_model_knows_its_task():
     model = Numbering(skeleton="cmu", observed_frames=8, future_frames=3)
     assert model.skeleton is skeletons.get("cmu")

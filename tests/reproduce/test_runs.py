@@ -10,7 +10,7 @@ from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.reproduce import Row
 from posegraph.reproduce._coverage import cover
-from posegraph.reproduce._runs import Setup, TrainingRun, build, needs_training, open_checkpoint, score
+from posegraph.reproduce._runs import Setup, TrainingRun, build, open_checkpoint, score
 from posegraph.training import run as training_run
 from posegraph.training.steps import PlainStep
 from tests.data.motion import ARM
@@ -182,8 +182,8 @@ def test_the_record_is_written_before_training(tmp_path, monkeypatch):
 def test_models_without_weights_are_scored_as_they_are():
     setup = setup_of()
     model = build(setup, STILL)
-    assert not needs_training(model)
-    assert needs_training(build(setup, TRAJ))
+    assert not model.is_trainable
+    assert build(setup, TRAJ).is_trainable
     result = score(setup, STILL, model.eval(), "no training")
     np.testing.assert_allclose(result.errors["nod"], naive_errors(model, setup.dataset, "nod"), rtol=1e-5)
     assert (result.epochs, result.seconds) == (None, None)

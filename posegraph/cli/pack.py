@@ -1,0 +1,77 @@
+"""``posegraph pack``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from posegraph import checkpoint, packing
+from posegraph.cli.options import read
+from posegraph.cli.train import COMMAND_FILE
+from posegraph.errors import ConfigError
+from posegraph.training.distributed import default_device
+
+__all__ = ["pack"]
+
+
+def pack(
+    runs: Positional[tuple[Path, ...]],
+    /,
+    name: str,
+    data: str,
+    out: Path = Path("weights"),
+    dtype: checkpoint.Precision = "float16",
+    protocols: tuple[str, ...] = ("all",),
+    command: tuple[str, ...] = (),
+    device: str | None = None,
+) -> None:
+    """Turn a training run into weights to hand on: rounded, measured on the test clips, with a model card.
+
+    Args:
+        runs: Folder of a training run, or of several that differ by their seed, or that of a run with several seeds:
+            the one with the lowest validation error is packed, the others show how far seeds differ.
+        name: Name of the weights, in lower case with hyphens, as in cmu.
+        data: Folder of the data set that they were trained on; 'samples' for the bundled CMU clips.
+        out: Where to write; the weights come to OUT/MODEL/NAME.
+        dtype: Number type to round the weights to.
+        protocols: Window rules or published protocols to measure under; the first is the headline.
+        command: The commands that trained the run, for the card; by default the one that 'posegraph train' left in it.
+        device: Where to evaluate; a GPU if there is one.
+    """
+    members = [member for run in runs for member in _members(run)]
+    if not members:
+        raise ConfigError("runs: expected at least one folder of a training run, got none.")
+    training = checkpoint.read_config(members[0])["record"].get("training") or {}
+    trained = list(command) or list(dict.fromkeys(line for member in members for line in _commands(member)))
+    motion = read(training.get("dataset", "cmu"), data)
+    own = ["posegraph", "pack", *(["RUN"] * len(runs)), "--name", name, "--data", data if data == "samples" else "DIR"]
+    own += [] if dtype == "float16" else ["--dtype", dtype]
+    own += [] if protocols == ("all",) else ["--protocols", *protocols]
+    folder = packing.pack(
+        members,
+        motion,
+        out,
+        name=name,
+        commands=[*trained, shlex.join(own)],
+        dtype=dtype,
+        protocols=protocols,
+        device=device or default_device(),
+    )
+    print(f"card: {folder / 'README.md'}")
+
+
+def _members(run: Path) -> list[Path]:
+    """The run itself, or those of its seeds."""
+    return [run] if checkpoint.is_checkpoint(run) else sorted(run.glob("seed-*")) or [run]
+
+
+def _commands(run: Path) -> list[str]:
+    try:
+        return (run / COMMAND_FILE).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(
+            f"--command: expected the commands that trained the run, because {run} has no {COMMAND_FILE}, got none. "
+            "The card states them."
+        ) from error
