@@ -199,7 +199,7 @@ def _train(
     check_choice("precision", precision, get_args(Precision))
     check_choice("acceleration", acceleration, get_args(Acceleration))
     model = members[0].model
-    if not any(parameter.requires_grad for parameter in model.parameters()):
+    if not model.is_trainable:
         raise ConfigError(f"{type(model).__name__} has no parameters to train. Evaluate it as it is.")
     place = _choose_device(device)
     if precision == "fp16" and place.type != "cuda":
