@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from posegraph.inference.steps import Shape
 
-__all__ = ["LayerSize", "Tiling", "estimate", "padded", "tile_layer", "tile_network_layer"]
+__all__ = ["NETWORK_WARPS", "STAGES", "LayerSize", "Tiling", "estimate", "padded", "tile_layer", "tile_network_layer"]
 
 _LEAST = 16  # rows, columns and depth of the smallest product of tensor cores
 _ROWS, _AREA = 128, 128 * 128  # of a tile; larger ones do not fit in registers
@@ -22,7 +22,13 @@ _BYTES = 40.0  # from the second-level cache, a ns and multiprocessor
 _START, _ROUND = 1000.0, 150.0  # ns of a program, and of each block of channels that it reads
 _WIDTH = {"fp32": 4, "tf32": 4, "bf16": 2}  # bytes of a number
 _DEPTH = {"fp32": 16, "tf32": 32, "bf16": 64}  # channels that are read at a time; registers limit fp32
-_STAGES = 3
+STAGES = 3
+"""Blocks that are on their way at a time."""
+# One kernel holds the code of all layers, and registers for the largest: so blocks are smaller there.
+_NETWORK_ROWS = {"fp32": 64, "tf32": 64, "bf16": 64}
+_NETWORK_AREA = {"fp32": 2048, "tf32": 4096, "bf16": 4096}  # rows times channels that are read at a time
+NETWORK_WARPS = 8
+"""Warps of a program where all layers are one launch."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class LayerSize:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How a layer is split; the names are those of `posegraph.inference.triton_kernels`."""
+    """How a layer is split; the names are those of the arguments of its kernel."""
 
     group: int
     """Windows of a tile."""
@@ -52,7 +58,7 @@ class Tiling:
     column_blocks: int
     depth: int
     warps: int
-    stages: int = _STAGES
+    stages: int = STAGES
 
     def programs(self, windows: int) -> int:
         """Number of tiles of so many windows."""
@@ -92,7 +98,11 @@ def tile_layer(size: LayerSize, windows: int, precision: str, processors: int) -
         (16, 10)
     """
     fitting = [one for one in _candidates(size, windows, precision) if _shared(one, precision) <= _SHARED]
-    return min(fitting, key=lambda one: estimate(one, size, windows, precision, processors))
+
+    def cost(one: Tiling) -> tuple[float, int]:
+        return estimate(one, size, windows, precision, processors), one.programs(windows)
+
+    return min(fitting, key=cost)
 
 
 def _candidates(size: LayerSize, windows: int, precision: str) -> Iterator[Tiling]:
@@ -155,8 +165,8 @@ def tile_network_layer(size: LayerSize, precision: str, most_nodes: int) -> Tili
     nodes_in = size.shape_in[0] if size.right else most_nodes
     rows_in, rows_out = _power_of_two(nodes_in), min(32, _power_of_two(size.shape_out[0] if size.right else most_nodes))
     channels = padded(size.shape_in[1])
-    rows = min(rows_in, _LEAST) if precision == "fp32" else rows_in
-    limit = max(_LEAST, min(128, 8192 // rows))
+    rows = min(rows_in, _NETWORK_ROWS[precision])
+    limit = max(_LEAST, min(128, _NETWORK_AREA[precision] // rows))
     return Tiling(
         group=1,
         rows_in=rows_in,
@@ -166,5 +176,5 @@ def tile_network_layer(size: LayerSize, precision: str, most_nodes: int) -> Tili
         columns=_LEAST,
         column_blocks=padded(size.shape_out[1]) // _LEAST,
         depth=_largest_divisor(channels, limit) if size.right else _LEAST,
-        warps=4,
+        warps=NETWORK_WARPS,
     )

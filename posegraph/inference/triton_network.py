@@ -12,14 +12,14 @@ import torch
 from posegraph._checks import check_choice, import_optional
 from posegraph.errors import ConfigError
 from posegraph.inference.networks import FoldedNetwork
-from posegraph.inference.steps import MAX_SKIPS, Matrices, Shape, Step, Steps, matrices, share_memory, to_steps
-from posegraph.inference.tiling import LayerSize, Tiling, padded, tile_layer, tile_network_layer
+from posegraph.inference.steps import MAX_SKIPS, Matrices, Step, Steps, matrices, share_memory, to_steps
+from posegraph.inference.tiling import NETWORK_WARPS, STAGES, LayerSize, Tiling, padded, tile_layer, tile_network_layer
 
 __all__ = ["LayerByLayer", "Whole", "prepare_layers", "prepare_whole"]
 
 Precision = Literal["fp32", "tf32", "bf16"]
 _CHUNK = 1024  # windows a launch: what lies between two layers then stays in the second-level cache
-_PROCESSORS = 132  # of the device that tiles are made for where there is none
+_PURPOSE = "Running a network by Triton kernels"
 _NUMBERS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -81,21 +81,20 @@ def prepare_whole(
 
 
 def _kernels(device: torch.device) -> ModuleType:
-    import_optional("triton", extra="triton", purpose="Running a network by Triton kernels")
-    from posegraph.inference import triton_kernels
+    import_optional("triton", extra="triton", purpose=_PURPOSE)
+    from posegraph.inference import _triton_kernels
 
-    if device.type != "cuda" and not is_interpreted(triton_kernels):
+    if device.type != "cuda" and not is_interpreted(_triton_kernels):
         raise ConfigError(
             f"device: expected a CUDA device for Triton kernels, got {device}. Use the backend 'eager' there."
         )
-    return triton_kernels
+    return _triton_kernels
 
 
 def is_interpreted(kernels: ModuleType) -> bool:
     """Whether the kernels are those of Triton's interpreter, which ``TRITON_INTERPRET=1`` asks for."""
-    from triton.runtime import JITFunction
-
-    return not isinstance(kernels.layer_kernel, JITFunction)
+    runtime: Any = import_optional("triton.runtime", extra="triton", purpose=_PURPOSE)
+    return not isinstance(kernels.layer_kernel, runtime.JITFunction)
 
 
 def _sizes(shape: Sequence[int | None]) -> tuple[int, ...]:
@@ -142,7 +141,9 @@ class _Network:
         self._layers = [_layer(step, self.steps, tile, self._number, device) for step in self.steps.steps]
         nodes, future_frames = self.steps.shapes[-1]
         self._output = torch.empty(*shape[:-2], future_frames, nodes, device=device)
-        language: Any = import_optional("triton.language", extra="triton", purpose="Running a network by Triton kernels")
+        language: Any = import_optional(
+            "triton.language", extra="triton", purpose="Running a network by Triton kernels"
+        )
         self._constants: dict[str, Any] = {
             "NUMBER": language.bfloat16 if precision == "bf16" else language.float32,
             "PRECISION": "tf32" if precision == "tf32" else "ieee",
@@ -230,7 +231,16 @@ class Launch:
 
 
 class LayerByLayer(_Network):
-    """A network as one launch a layer; `prepare_layers` makes it."""
+    """A network as one launch a layer; `prepare_layers` makes it.
+
+    Args:
+        kernels: The module of the kernels.
+        network: As in `prepare_layers`, and so are ``shape``, ``precision`` and ``device``.
+        shape: See ``network``.
+        precision: See ``network``.
+        device: See ``network``.
+        processors: Multiprocessors to make tiles for; by default those of the device.
+    """
 
     def __init__(
         self,
@@ -239,25 +249,38 @@ class LayerByLayer(_Network):
         shape: tuple[int, ...],
         precision: Precision,
         device: torch.device,
+        *,
+        processors: int | None = None,
     ) -> None:
         windows = shape[0] if len(shape) == 3 else 1
+        processors = _processors(device) if processors is None else processors
         self._parts = list(_parts(windows))
         self._most = max((count for _, count in self._parts), default=0)
-        processors = _processors(device)
         super().__init__(
             kernels, network, shape, precision, device, lambda size: tile_layer(size, self._most, precision, processors)
         )
         slots, sizes = share_memory(self.steps, lambda shape: shape[0] * padded(shape[1]))
         buffers = [torch.zeros(self._most * size, dtype=self._number, device=device) for size in sizes]
         self._values = [buffers[slot] if slot >= 0 else None for slot in slots]
-        self._mixes = any(layer.tiling.group > 1 for layer in self._layers)
-        self._spoiled = torch.empty_like(self._output)
+        # Windows of a tile are multiplied with zeros of one another, which not-a-number and infinity survive. So the
+        # layers read zeros in their place, and the forecasts of such windows are spoiled afterwards.
+        self._shares_tiles = any(layer.tiling.group > 1 for layer in self._layers)
+        self._finite = torch.empty(shape, device=device) if self._shares_tiles else None
+        self._sums = torch.empty(self.windows, 1, 1, device=device)
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
         """Run the network on ``(batch, observed_frames, nodes)``, or without the batch."""
+        if self._finite is None:
+            self._run(frames)
+        else:
+            self._run(torch.nan_to_num(frames, nan=0.0, posinf=0.0, neginf=0.0, out=self._finite))
+            torch.sum(frames, dim=(1, 2), keepdim=True, out=self._sums)
+            self._output.add_(self._sums, alpha=0.0)
+        return self._output
+
+    def _run(self, frames: torch.Tensor) -> None:
         for launch in self.launches(frames):
             launch()
-        return self._output
 
     def launches(self, frames: torch.Tensor) -> Iterable[Launch]:
         """The launches for an input, in order."""
@@ -338,12 +361,21 @@ def _parts(windows: int) -> Iterable[tuple[int, int]]:
 
 def _processors(device: torch.device) -> int:
     if device.type != "cuda":
-        return _PROCESSORS
+        return 1  # the interpreter runs one program after another
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
 class Whole(_Network):
-    """A network as one launch; `prepare_whole` makes it."""
+    """A network as one launch; `prepare_whole` makes it.
+
+    Args:
+        kernels: The module of the kernels.
+        network: As in `prepare_whole`, and so are ``shape``, ``precision`` and ``device``.
+        shape: See ``network``.
+        precision: See ``network``.
+        device: See ``network``.
+        processors: Programs that may run at a time; by default one a multiprocessor of the device.
+    """
 
     def __init__(
         self,
@@ -352,6 +384,8 @@ class Whole(_Network):
         shape: tuple[int, ...],
         precision: Precision,
         device: torch.device,
+        *,
+        processors: int | None = None,
     ) -> None:
         most_nodes = max(nodes for nodes, _ in to_steps(network, (shape[-1], shape[-2])).shapes)
         super().__init__(
@@ -370,8 +404,8 @@ class Whole(_Network):
         self._counter = torch.zeros(1, dtype=torch.int64, device=device)
         self._packed = self._matrices.on(device), self._vectors.on(device)
         tiles = max(layer.tiling.programs(self.windows) for layer in self._layers)
-        self.programs = 1 if self._interpreted else min(tiles, _processors(device))
-        """Programs of a launch: no more than run at the same time, which in the interpreter is one."""
+        self.programs = min(tiles, _processors(device) if processors is None else processors)
+        """Programs of a launch: no more than run at the same time."""
 
     def __call__(self, frames: torch.Tensor) -> torch.Tensor:
         """Run the network on ``(batch, observed_frames, nodes)``, or without the batch."""
@@ -397,7 +431,7 @@ class Whole(_Network):
             "COLUMNS": self._layers[0].tiling.columns,
             **self._constants,
         }
-        options: dict[str, Any] = {"num_warps": 4, "num_stages": 3}
+        options: dict[str, Any] = {"num_warps": NETWORK_WARPS, "num_stages": STAGES}
         if not self._interpreted:
             options["launch_cooperative_grid"] = True
         return Launch(self._kernels.network_kernel, self.programs, arguments, options)

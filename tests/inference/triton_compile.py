@@ -22,7 +22,7 @@ from posegraph import registry
 from posegraph.inference.networks import fold_model
 from posegraph.inference.triton_network import Launch, LayerByLayer, Precision, Whole
 
-HOPPER = 90
+HOPPER, PROCESSORS = 90, 132
 SHARED_LIMIT = 227 * 1024
 _TYPES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int32: "*i32", torch.int64: "*i64"}
 
@@ -35,7 +35,7 @@ class Taken:
     """Bytes of shared memory."""
     registers: int
     """Of a thread."""
-    spilled: int
+    stack: int
     """Bytes of a thread's stack, where values go that find no register."""
     tensor_cores: str
     """Their instructions: "wgmma", "mma", or "" where there are none."""
@@ -72,9 +72,9 @@ def compile_launch(launch: Launch) -> Taken:
     options = {"enable_fp_fusion": True, **launch.options}
     compiled = triton.compile(source, target=GPUTarget("cuda", HOPPER, 32), options=options)
     ptx = compiled.asm["ptx"]
-    registers, spilled = _resources(compiled.asm["cubin"])
+    registers, stack = _resources(compiled.asm["cubin"])
     cores = "wgmma" if "wgmma.mma_async" in ptx else "mma" if "mma.sync" in ptx else ""
-    return Taken(compiled.metadata.shared, registers, spilled, cores)
+    return Taken(compiled.metadata.shared, registers, stack, cores)
 
 
 def _resources(cubin: bytes) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def _resources(cubin: bytes) -> tuple[int, int]:
 
 def launches(name: str, windows: int, precision: Precision, whole: bool, **settings: Any) -> list[Launch]:
     """All launches of a forecast, prepared on the CPU and not run."""
-    from posegraph.inference import triton_kernels
+    from posegraph.inference import _triton_kernels
 
     model = registry.build(name, **settings)
     nodes = len(model.skeleton.moving)
@@ -101,8 +101,9 @@ def launches(name: str, windows: int, precision: Precision, whole: bool, **setti
     network, device = fold_model(model).network, torch.device("cpu")
     frames = torch.zeros(shape)
     if whole:
-        return [Whole(triton_kernels, network, shape, precision, device).launch(frames)]
-    return list(LayerByLayer(triton_kernels, network, shape, precision, device).launches(frames))
+        return [Whole(_triton_kernels, network, shape, precision, device, processors=PROCESSORS).launch(frames)]
+    run = LayerByLayer(_triton_kernels, network, shape, precision, device, processors=PROCESSORS)
+    return list(run.launches(frames))
 
 
 def distinct(all_launches: list[Launch]) -> Iterator[tuple[Launch, int]]:

@@ -1,8 +1,8 @@
-# pyright: basic
-"""Kernels of folded layers, written in Triton.
+# pyright: basic, reportGeneralTypeIssues=false, reportArgumentType=false, reportMissingImports=false
+r"""Kernels of folded layers, written in Triton.
 
-Both kernels compute tiles of a layer, $Y = \\sigma(S \\odot \\sum_i L_i X_i R_i + T)$ and sums after it. A tile holds all
-nodes of one window, or of several, and a block of the channels: it multiplies all of $X$ with a block of the columns of
+Both kernels compute tiles of a layer, $Y = \sigma(S \odot \sum_i L_i X_i R_i + T)$, with the sums after it. A tile holds the
+nodes of one window, or of several, and a block of the channels: it multiplies all of $X$ with a block of columns of
 $R$, and everything after that is local to it. For several windows $L$ is block diagonal, so their rows fill the tile.
 
 `layer_kernel` computes one layer. `network_kernel` computes all of them: its programs stay, and wait for one another
@@ -205,7 +205,7 @@ def layer_tile(
     column = first_column + tl.arange(0, COLUMNS)
     of_node = (row % nodes)[:, None] * padded_width + column[None, :]
     y = y * tl.load(scale + of_node) + tl.load(shift + of_node)
-    if TANH:
+    if TANH:  # noqa: SIM108
         y = tanh(y)
     else:
         y = tl.where(y > 0.0, y, slope * y)
@@ -221,7 +221,16 @@ def layer_tile(
 
 
 @triton.jit(
-    do_not_specialize=["total_in", "total_out", "group_in", "group_out", "nodes", "row_blocks", "column_blocks", "skips"]
+    do_not_specialize=[
+        "total_in",
+        "total_out",
+        "group_in",
+        "group_out",
+        "nodes",
+        "row_blocks",
+        "column_blocks",
+        "skips",
+    ]
 )
 def layer_kernel(
     x_0,
@@ -384,7 +393,6 @@ def network_tile(
     """A tile of one window of the layer that an entry describes."""
     _, rows_in, rows_out, depth, right_depth, width, padded_width, row_blocks, column_blocks = entry[:9]
     x_0, x_1, skip_0, skip_1, out, left_0, left_1, right_0, right_1, vector, skips = entry[9:20]
-    SKIPS: tl.constexpr = 0 if LAST else 2  # noqa: N806
     column_block, rest = tile % column_blocks, tile // column_blocks
     row_block, window = rest % row_blocks, rest // row_blocks
     if FIRST:
@@ -410,7 +418,7 @@ def network_tile(
         values + skip_0 + written, values + skip_1 + written, target,
         rows_in, rows_out, rows_out, depth, right_depth, width, padded_width,
         x_row, x_column, out_row, out_column, slope, skips, row_block, column_block,
-        INPUTS, LEFT, RIGHT, SKIPS, TANH, ROWS_IN, ROWS_OUT, ROWS, COLUMNS, DEPTH,
+        INPUTS, LEFT, RIGHT, 0 if LAST else 2, TANH, ROWS_IN, ROWS_OUT, ROWS, COLUMNS, DEPTH,
         NUMBER, PRECISION, EMULATED,
     )  # fmt: skip
 
