@@ -1,9 +1,10 @@
 # pyright: basic, reportGeneralTypeIssues=false, reportArgumentType=false, reportMissingImports=false
 r"""Kernels of folded layers, written in Triton.
 
-Both kernels compute tiles of a layer, $Y = \sigma(S \odot \sum_i L_i X_i R_i + T)$, with the sums after it. A tile holds the
-nodes of one window, or of several, and a block of the channels: it multiplies all of $X$ with a block of columns of
-$R$, and everything after that is local to it. For several windows $L$ is block diagonal, so their rows fill the tile.
+Both kernels compute tiles of a layer, $Y = \sigma(S \odot \sum_i L_i X_i R_i + T)$, with the sums after it. A tile
+holds the nodes of one window, or of several, and a block of the channels: it multiplies all of $X$ with a block of
+columns of $R$, and everything after that is local to it. For several windows $L$ is block diagonal, so their rows fill
+the tile.
 
 `layer_kernel` computes one layer. `network_kernel` computes all of them: its programs stay, and wait for one another
 after each layer.
@@ -351,16 +352,16 @@ def read_entry(table):
         tl.load(table + 6),
         tl.load(table + 7),
         tl.load(table + 8),
-        tl.multiple_of(tl.load(table + 9), 16),
-        tl.multiple_of(tl.load(table + 10), 16),
-        tl.multiple_of(tl.load(table + 11), 16),
-        tl.multiple_of(tl.load(table + 12), 16),
-        tl.multiple_of(tl.load(table + 13), 16),
-        tl.multiple_of(tl.load(table + 14), 16),
-        tl.multiple_of(tl.load(table + 15), 16),
-        tl.multiple_of(tl.load(table + 16), 16),
-        tl.multiple_of(tl.load(table + 17), 16),
-        tl.multiple_of(tl.load(table + 18), 16),
+        tl.load(table + 9),
+        tl.load(table + 10),
+        tl.load(table + 11),
+        tl.load(table + 12),
+        tl.load(table + 13),
+        tl.load(table + 14),
+        tl.load(table + 15),
+        tl.load(table + 16),
+        tl.load(table + 17),
+        tl.load(table + 18),
         tl.load(table + 19),
     )
 
@@ -390,9 +391,13 @@ def network_tile(
     PRECISION: tl.constexpr,  # noqa: N803
     EMULATED: tl.constexpr,  # noqa: N803
 ):
-    """A tile of one window of the layer that an entry describes."""
+    """A tile of one window of the layer that an entry describes.
+
+    What is a multiple of 16 is written in units of it, so that the compiler knows, and reads many numbers at a time.
+    """
     _, rows_in, rows_out, depth, right_depth, width, padded_width, row_blocks, column_blocks = entry[:9]
     x_0, x_1, skip_0, skip_1, out, left_0, left_1, right_0, right_1, vector, skips = entry[9:20]
+    right_depth, padded_width = right_depth * 16, padded_width * 16
     column_block, rest = tile % column_blocks, tile // column_blocks
     row_block, window = rest % row_blocks, rest // row_blocks
     if FIRST:
@@ -400,22 +405,22 @@ def network_tile(
         source_1 = source_0
         x_row, x_column = 1, rows_in
     else:
-        depth = tl.multiple_of(depth, 16)
-        source_0 = values + x_0 + window * rows_in * depth
-        source_1 = values + x_1 + window * rows_in * depth
+        depth = right_depth
+        source_0 = values + x_0 * 16 + window * rows_in * depth
+        source_1 = values + x_1 * 16 + window * rows_in * depth
         x_row, x_column = depth, 1
-    padded_width = tl.multiple_of(padded_width, 16)
     written = window * rows_out * padded_width
     if LAST:
         target = output + window * rows_out * width
         out_row, out_column = 1, rows_out
     else:
-        target = values + out + written
+        width = padded_width
+        target = values + out * 16 + written
         out_row, out_column = padded_width, 1
     layer_tile(
-        source_0, source_1, matrices + left_0, matrices + left_1, matrices + right_0, matrices + right_1,
-        vectors + vector, vectors + vector + rows_out * padded_width,
-        values + skip_0 + written, values + skip_1 + written, target,
+        source_0, source_1, matrices + left_0 * 16, matrices + left_1 * 16, matrices + right_0 * 16, matrices + right_1 * 16,
+        vectors + vector * 16, vectors + vector * 16 + rows_out * padded_width,
+        values + skip_0 * 16 + written, values + skip_1 * 16 + written, target,
         rows_in, rows_out, rows_out, depth, right_depth, width, padded_width,
         x_row, x_column, out_row, out_column, slope, skips, row_block, column_block,
         INPUTS, LEFT, RIGHT, 0 if LAST else 2, TANH, ROWS_IN, ROWS_OUT, ROWS, COLUMNS, DEPTH,
@@ -450,7 +455,8 @@ def network_kernel(
     Args:
         frames: Input, ``(windows, observed_frames, nodes)`` float32.
         output: ``(windows, future_frames, nodes)`` float32.
-        table: ``(layers + 1, FIELDS)`` int32, the last row being any other: a program reads ahead.
+        table: ``(layers + 1, FIELDS)`` int32, as `network_tile` unpacks a row; the last may be any, since a program
+            reads ahead.
         slopes: ``(layers,)`` float32.
         matrices: All left and right matrices, as `layer_kernel` has them, at offsets that the table holds.
         vectors: Scales, each followed by its shift.

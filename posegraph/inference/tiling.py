@@ -12,9 +12,20 @@ from dataclasses import dataclass
 
 from posegraph.inference.steps import Shape
 
-__all__ = ["NETWORK_WARPS", "STAGES", "LayerSize", "Tiling", "estimate", "padded", "tile_layer", "tile_network_layer"]
+__all__ = [
+    "NETWORK_WARPS",
+    "STAGES",
+    "UNIT",
+    "LayerSize",
+    "Tiling",
+    "estimate",
+    "padded",
+    "tile_layer",
+    "tile_network_layer",
+]
 
-_LEAST = 16  # rows, columns and depth of the smallest product of tensor cores
+UNIT = 16
+"""Rows, columns and depth of the smallest product of tensor cores; channels are padded to multiples."""
 _ROWS, _AREA = 128, 128 * 128  # of a tile; larger ones do not fit in registers
 _SHARED = 200 * 1024  # bytes that a program may hold: a little less than what a multiprocessor has
 _PRODUCTS = {"fp32": 110.0, "tf32": 750.0, "bf16": 1500.0}  # multiplications a ns and multiprocessor, half of the peak
@@ -67,11 +78,11 @@ class Tiling:
 
 def padded(channels: int) -> int:
     """Channels with the zeros that fill the last block."""
-    return -(-channels // _LEAST) * _LEAST
+    return -(-channels // UNIT) * UNIT
 
 
 def _power_of_two(size: int) -> int:
-    return max(_LEAST, 1 << (size - 1).bit_length())
+    return max(UNIT, 1 << (size - 1).bit_length())
 
 
 def _largest_divisor(size: int, limit: int) -> int:
@@ -117,7 +128,7 @@ def _candidates(size: LayerSize, windows: int, precision: str) -> Iterator[Tilin
 
 
 def _tiling(size: LayerSize, group: int, rows_in: int, rows_out: int, columns: int, precision: str) -> Tiling:
-    rows = min(rows_in, _LEAST) if precision == "fp32" else rows_in
+    rows = min(rows_in, UNIT) if precision == "fp32" else rows_in
     return Tiling(
         group=group,
         rows_in=rows_in,
@@ -166,15 +177,15 @@ def tile_network_layer(size: LayerSize, precision: str, most_nodes: int) -> Tili
     rows_in, rows_out = _power_of_two(nodes_in), min(32, _power_of_two(size.shape_out[0] if size.right else most_nodes))
     channels = padded(size.shape_in[1])
     rows = min(rows_in, _NETWORK_ROWS[precision])
-    limit = max(_LEAST, min(128, _NETWORK_AREA[precision] // rows))
+    limit = max(UNIT, min(128, _NETWORK_AREA[precision] // rows))
     return Tiling(
         group=1,
         rows_in=rows_in,
         rows_out=rows_out,
         row_blocks=-(-size.shape_out[0] // rows_out),
         rows=rows,
-        columns=_LEAST,
-        column_blocks=padded(size.shape_out[1]) // _LEAST,
-        depth=_largest_divisor(channels, limit) if size.right else _LEAST,
+        columns=UNIT,
+        column_blocks=padded(size.shape_out[1]) // UNIT,
+        depth=_largest_divisor(channels, limit) if size.right else UNIT,
         warps=NETWORK_WARPS,
     )

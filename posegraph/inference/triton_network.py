@@ -13,7 +13,16 @@ from posegraph._checks import check_choice, import_optional
 from posegraph.errors import ConfigError
 from posegraph.inference.networks import FoldedNetwork
 from posegraph.inference.steps import MAX_SKIPS, Matrices, Step, Steps, matrices, share_memory, to_steps
-from posegraph.inference.tiling import NETWORK_WARPS, STAGES, LayerSize, Tiling, padded, tile_layer, tile_network_layer
+from posegraph.inference.tiling import (
+    NETWORK_WARPS,
+    STAGES,
+    UNIT,
+    LayerSize,
+    Tiling,
+    padded,
+    tile_layer,
+    tile_network_layer,
+)
 
 __all__ = ["LayerByLayer", "Whole", "prepare_layers", "prepare_whole"]
 
@@ -458,22 +467,18 @@ class Whole(_Network):
         lefts = [self._matrices.add(left) for left in layer.lefts]
         rights = [self._matrices.add(right) for right in layer.rights]
         vector = self._vectors.add(torch.cat([layer.scale, layer.shift]))
+        starts = (*_two(inputs), *_two(skips), self._starts[layer.step.output], *_two(lefts), *_two(rights), vector)
         return [
             self._kinds.index(kind),
             nodes_in,
             nodes,
-            depth if self.is_first(layer) else padded(depth),
-            padded(depth),
-            width if self.is_last(layer) else padded(width),
-            padded(width),
+            depth,
+            padded(depth) // UNIT,
+            width,
+            padded(width) // UNIT,
             tiling.row_blocks,
             tiling.column_blocks,
-            *_two(inputs),
-            *_two(skips),
-            self._starts[layer.step.output],
-            *_two(lefts),
-            *_two(rights),
-            vector,
+            *(start // UNIT for start in starts),
             len(skips),
         ]
 
