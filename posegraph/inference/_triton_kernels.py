@@ -418,7 +418,8 @@ def network_tile(
         target = values + out * 16 + written
         out_row, out_column = padded_width, 1
     layer_tile(
-        source_0, source_1, matrices + left_0 * 16, matrices + left_1 * 16, matrices + right_0 * 16, matrices + right_1 * 16,
+        source_0, source_1, matrices + left_0 * 16, matrices + left_1 * 16,
+        matrices + right_0 * 16, matrices + right_1 * 16,
         vectors + vector * 16, vectors + vector * 16 + rows_out * padded_width,
         values + skip_0 * 16 + written, values + skip_1 * 16 + written, target,
         rows_in, rows_out, rows_out, depth, right_depth, width, padded_width,

@@ -6,6 +6,7 @@ As a program, it compiles all launches of the models at their full size, and pri
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -22,9 +23,8 @@ from posegraph import registry
 from posegraph.inference.networks import fold_model
 from posegraph.inference.triton_network import Launch, LayerByLayer, Precision, Whole
 
-HOPPER, PROCESSORS = 90, 132
-SHARED_LIMIT = 227 * 1024
-_TYPES = {torch.float32: "*fp32", torch.bfloat16: "*bf16", torch.int32: "*i32", torch.int64: "*i64"}
+PROCESSORS, SHARED_LIMIT = 132, 227 * 1024
+"""Multiprocessors of an H100 or H200, and bytes of shared memory that a program may have."""
 
 
 @dataclass(frozen=True)
@@ -41,54 +41,53 @@ class Taken:
     """Their instructions: "wgmma", "mma", or "" where there are none."""
 
 
-def specialized(launch: Launch) -> tuple[dict[str, str], dict[str, Any], dict[tuple[int], Any]]:
-    """Signature, constants and divisibility of the arguments, as a launch on a device would specialise them."""
-    types, constants, divisible = {}, {}, {}
-    for index, parameter in enumerate(launch.kernel.params):
-        name, value = parameter.name, launch.arguments[parameter.name]
-        free = not parameter.do_not_specialize
-        if parameter.is_constexpr or (free and isinstance(value, int) and value == 1):
-            types[name], constants[name] = "constexpr", value
-            continue
-        if isinstance(value, torch.Tensor):
-            types[name] = _TYPES[value.dtype]
-            multiple = value.storage_offset() * value.element_size() % 16 == 0
-        else:
-            types[name] = "i32" if isinstance(value, int) else "fp32"
-            multiple = free and isinstance(value, int) and value % 16 == 0
-        if multiple:
-            divisible[index,] = [["tt.divisibility", 16]]
-    return types, constants, divisible
+class _Hopper:
+    """As much of a driver as Triton asks before it launches."""
+
+    def get_current_device(self) -> int:
+        return 0
+
+    def get_current_stream(self, device: int | None = None) -> int:
+        return 0
+
+    def get_current_target(self) -> Any:
+        from triton.backends.compiler import GPUTarget
+
+        return GPUTarget("cuda", 90, 32)
 
 
-def compile_launch(launch: Launch) -> Taken:
-    """Compile the kernel of a launch with Triton and ptxas."""
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
+@contextlib.contextmanager
+def _driver() -> Iterator[None]:
+    from triton.runtime import driver
 
-    types, constants, divisible = specialized(launch)
-    source = ASTSource(launch.kernel, types, constants, divisible)
-    options = {"enable_fp_fusion": True, **launch.options}
-    compiled = triton.compile(source, target=GPUTarget("cuda", HOPPER, 32), options=options)
-    ptx = compiled.asm["ptx"]
-    registers, stack = _resources(compiled.asm["cubin"])
-    cores = "wgmma" if "wgmma.mma_async" in ptx else "mma" if "mma.sync" in ptx else ""
-    return Taken(compiled.metadata.shared, registers, stack, cores)
+    before = driver._active  # to reset it properly would need a device
+    driver.set_active(_Hopper())
+    try:
+        yield
+    finally:
+        driver._active = before
 
 
-def _resources(cubin: bytes) -> tuple[int, int]:
-    """Registers, and bytes on the stack, by what the machine code says of itself."""
+def compile_launch(launch: Launch) -> Any:
+    """Compile the kernel of a launch, specialised for its arguments as in a real one; the same object for the same."""
+    with _driver():
+        return launch.kernel.warmup(grid=(launch.programs,), **launch.arguments, **launch.options)
+
+
+def taken_by(compiled: Any) -> Taken:
+    """What a compiled kernel takes, by what its machine code says of itself."""
     from triton import knobs
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.cubin"
-        path.write_bytes(cubin)
+        path.write_bytes(compiled.asm["cubin"])
         command = [knobs.nvidia.cuobjdump.path, "--dump-resource-usage", str(path)]
         report = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"REG:(\d+) STACK:(\d+)", report)
     assert found, report
-    return int(found[1]), int(found[2])
+    ptx = compiled.asm["ptx"]
+    cores = "wgmma" if "wgmma.mma_async" in ptx else "mma" if "mma.sync" in ptx else ""
+    return Taken(compiled.metadata.shared, int(found[1]), int(found[2]), cores)
 
 
 def launches(name: str, windows: int, precision: Precision, whole: bool, **settings: Any) -> list[Launch]:
@@ -96,8 +95,7 @@ def launches(name: str, windows: int, precision: Precision, whole: bool, **setti
     from posegraph.inference import _triton_kernels
 
     model = registry.build(name, **settings)
-    nodes = len(model.skeleton.moving)
-    shape = (windows, model.observed_frames, nodes)
+    shape = (windows, model.observed_frames, len(model.skeleton.moving))
     network, device = fold_model(model).network, torch.device("cpu")
     frames = torch.zeros(shape)
     if whole:
@@ -106,32 +104,28 @@ def launches(name: str, windows: int, precision: Precision, whole: bool, **setti
     return list(run.launches(frames))
 
 
-def distinct(all_launches: list[Launch]) -> Iterator[tuple[Launch, int]]:
-    """Launches whose kernels differ, and how often each comes."""
-    kinds: dict[str, tuple[Launch, int]] = {}
-    for launch in all_launches:
-        key = repr((launch.kernel.fn.__name__, specialized(launch), launch.options))
-        kinds[key] = launch, kinds.get(key, (launch, 0))[1] + 1
-    yield from kinds.values()
-
-
 def main(models: list[str]) -> None:
     """Compile everything; end with an error if a kernel does not fit."""
     unfit = 0
     for name in models or ["msrgcn-released", "msrgcn", "traj-gcn"]:
         for precision in ("fp32", "tf32", "bf16"):
             for windows, whole in ((1, False), (16, False), (128, False), (4096, False), (1, True), (16, True)):
-                for launch, count in distinct(launches(name, windows, precision, whole)):
-                    start = time.perf_counter()
-                    taken = compile_launch(launch)
-                    unfit += taken.shared > SHARED_LIMIT
-                    sizes = {k: v for k, v in launch.arguments.items() if k.isupper() and isinstance(v, int)}
-                    print(
-                        f"{name} {precision} {windows}{' whole' if whole else ''}: {count} x {taken} "
-                        f"programs={launch.programs} warps={launch.options['num_warps']} {sizes} "
-                        f"{time.perf_counter() - start:.1f} s",
-                        flush=True,
-                    )
+                start = time.perf_counter()
+                all_launches = launches(name, windows, precision, whole)
+                kernels = {id(compiled): compiled for compiled in map(compile_launch, all_launches)}
+                seconds = time.perf_counter() - start
+                taken = [taken_by(compiled) for compiled in kernels.values()]
+                unfit += sum(one.shared > SHARED_LIMIT for one in taken)
+                print(
+                    f"{name} {precision} {windows} {'whole' if whole else 'layers'}: "
+                    f"{len(all_launches)} launches of {len(kernels)} kernels, at most "
+                    f"{max(one.shared for one in taken)} bytes shared, "
+                    f"{max(one.registers for one in taken)} registers, "
+                    f"{max(one.stack for one in taken)} bytes stack; "
+                    f"{'/'.join(sorted({one.tensor_cores for one in taken} - {''})) or 'no tensor cores'}; "
+                    f"compiled in {seconds:.0f} s",
+                    flush=True,
+                )
     if unfit:
         sys.exit(f"{unfit} kernels take more than {SHARED_LIMIT} bytes of shared memory")
 
