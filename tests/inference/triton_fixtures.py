@@ -7,6 +7,7 @@ import importlib.util
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -68,11 +69,12 @@ def _skip_if_the_interpreter_is_broken() -> None:
 
 
 @pytest.fixture
-def for_the_compiler() -> Iterator[None]:
+def for_the_compiler(tmp_path: Path) -> Iterator[None]:
     """Kernels that Triton compiles."""
     if importlib.util.find_spec("triton") is None:
         pytest.skip("triton is not installed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "0")
+        patch.setenv("TRITON_CACHE_DIR", str(tmp_path))
         _import_again(patch)
         yield
