@@ -122,7 +122,7 @@ def run(models: Sequence[str], batches: Sequence[int], backends: Sequence[str], 
             variants = [
                 (backend, precision)
                 for backend in backends
-                for precision in BACKENDS[backend].precisions
+                for precision in BACKENDS[backend].precisions_on()
                 if precision == "fp32" or bf16
             ]
             rows = compare(model, batch, variants, seconds)

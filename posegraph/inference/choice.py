@@ -1,4 +1,4 @@
-"""Which backend is the quickest here: measured once for a model and machine, then remembered.
+"""Which backend is the quickest here: measured once for a model, machine and device, then remembered.
 
 The choice lies in the cache folder of `posegraph.data.cache`, one small JSON file for each question. Delete the
 files, or set ``POSEGRAPH_CACHE=off``, to measure again.
@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -28,20 +29,25 @@ from posegraph.models.base import ForecastModel
 
 __all__ = ["describe_machine", "measure", "question", "recall", "remember"]
 
-_PACKAGES = ("torch", "onnx", "onnxruntime", "openvino")
+_PACKAGES = ("torch", "triton", "onnx", "onnxruntime", "openvino")
 _SECONDS = 0.5  # that each candidate may take: enough for a minimum, little beside what it saves
-_MIN_CALLS = 3
+_MIN_TURNS = 3
+_CALLS_ON_GPU = 8  # in a turn, so that the device works on one while the host prepares the next
+_CPU = torch.device("cpu")
 
 
-def describe_machine() -> dict[str, Any]:
+def describe_machine(device: torch.device = _CPU) -> dict[str, Any]:
     """What the time of a forecast depends on besides the model: processor, threads, versions.
+
+    Args:
+        device: Where it is computed. A CUDA device is described too, under ``"gpu"``.
 
     Examples:
         >>> from posegraph.inference.choice import describe_machine
         >>> sorted(describe_machine())
         ['cores', 'platform', 'processor', 'python', 'threads', 'versions']
     """
-    return {
+    machine = {
         "processor": _processor(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
@@ -49,6 +55,28 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {"posegraph": __version__} | {name: _version(name) for name in _PACKAGES},
     }
+    return machine | ({"gpu": _gpu(device)} if device.type == "cuda" else {})
+
+
+def _gpu(device: torch.device) -> dict[str, Any]:
+    properties: Any = torch.cuda.get_device_properties(device)
+    return {
+        "name": properties.name,
+        "capability": f"{properties.major}.{properties.minor}",
+        "multiprocessors": properties.multi_processor_count,
+        "memory_bytes": properties.total_memory,
+        "driver": _driver(),
+        "cuda": torch.version.cuda,
+    }
+
+
+def _driver() -> str | None:
+    """Version of NVIDIA's driver, where the system tells it."""
+    with contextlib.suppress(OSError):
+        text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8")
+        found = re.search(r"\s(\d+\.\d+(\.\d+)?)\s", text)
+        return found[1] if found else None
+    return None
 
 
 def _processor() -> str:
@@ -69,7 +97,7 @@ def _version(package: str) -> str | None:
 def question(model: ForecastModel, batch_size: int, precision: str) -> str:
     """A key of everything that the choice depends on."""
     parts = {
-        "machine": describe_machine(),
+        "machine": describe_machine(model.device),
         "model": type(model).__qualname__,
         "config": dataclasses.asdict(model.config),
         "nodes": len(model.skeleton.moving),
@@ -83,16 +111,34 @@ def question(model: ForecastModel, batch_size: int, precision: str) -> str:
 
 def measure(runs: Mapping[str, Run], frames: torch.Tensor) -> dict[str, float]:
     """Least time of a call of each candidate, in milliseconds; all take turns, so that load hits them alike."""
+    clock = _cuda_milliseconds if frames.device.type == "cuda" else _host_milliseconds
     least = dict.fromkeys(runs, float("inf"))
     end = time.perf_counter() + _SECONDS * len(runs)
-    calls = 0
-    while calls < _MIN_CALLS or time.perf_counter() < end:
+    turns = 0
+    while turns < _MIN_TURNS or time.perf_counter() < end:
         for name, run in runs.items():
-            start = time.perf_counter()
-            run(frames)
-            least[name] = min(least[name], 1e3 * (time.perf_counter() - start))
-        calls += 1
+            least[name] = min(least[name], clock(run, frames))
+        turns += 1
     return least
+
+
+def _host_milliseconds(run: Run, frames: torch.Tensor) -> float:
+    start = time.perf_counter()
+    run(frames)
+    return 1e3 * (time.perf_counter() - start)
+
+
+def _cuda_milliseconds(run: Run, frames: torch.Tensor) -> float:
+    """Of one of several calls in a row, by the clock of the device; it counts waiting for the host as well."""
+    with torch.cuda.device(frames.device):
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        run(frames)  # so that the device is at work when the clock starts
+        start.record()
+        for _ in range(_CALLS_ON_GPU):
+            run(frames)
+        end.record()
+        end.synchronize()
+    return start.elapsed_time(end) / _CALLS_ON_GPU
 
 
 def recall(key: str) -> dict[str, float] | None:
@@ -107,12 +153,15 @@ def recall(key: str) -> dict[str, float] | None:
         return None
 
 
-def remember(key: str, milliseconds: Mapping[str, float]) -> None:
-    """Keep times under a key. A cache that cannot be written is no error: they are measured again next time."""
+def remember(key: str, milliseconds: Mapping[str, float], device: torch.device = _CPU) -> None:
+    """Keep times of a device under a key.
+
+    A cache that cannot be written is no error: they are measured again next time.
+    """
     folder = cache_folder()
     if folder is None:
         return
-    text = json.dumps({"milliseconds": dict(milliseconds), "machine": describe_machine()}, indent=2) + "\n"
+    text = json.dumps({"milliseconds": dict(milliseconds), "machine": describe_machine(device)}, indent=2) + "\n"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / f"{key}.json", lambda file: file.write(text.encode()))

@@ -1,8 +1,9 @@
-"""A model made ready to forecast as fast as this machine can."""
+"""A model made ready to forecast as fast as its device can."""
 
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal, cast, get_args
@@ -13,14 +14,17 @@ from posegraph._checks import check_choice, check_positive
 from posegraph.errors import ConfigError
 from posegraph.inference import choice
 from posegraph.inference.backends import BACKENDS, Backend, Precision, Run, find
-from posegraph.inference.networks import FoldedForecast, fold_model, is_foldable
+from posegraph.inference.networks import fold_model, is_foldable
+from posegraph.inference.prepared import PreparedForecast
+from posegraph.inference.recording import CudaRecorder, RecordedForecast, Recorder
 from posegraph.models.base import ForecastModel
 
 __all__ = ["BackendName", "OptimizedForecaster", "optimize"]
 
-BackendName = Literal["auto", "plain", "eager", "onnx", "openvino", "compile", "aot"]
+BackendName = Literal["auto", "plain", "eager", "graph", "triton", "triton-whole", "onnx", "openvino", "compile", "aot"]
 """Name of a backend; see `optimize`."""
-_TOLERANCE = {"fp32": 1e-5, "bf16": 5e-2}  # of a candidate, relative to PyTorch: beyond it, something is broken
+_TOLERANCE = {"fp32": 1e-5, "tf32": 1e-2, "bf16": 5e-2}
+"""Of a candidate, relative to PyTorch: beyond it, something is broken."""
 
 
 class OptimizedForecaster:
@@ -33,8 +37,8 @@ class OptimizedForecaster:
         >>> from posegraph import registry
         >>> model = registry.build("traj-gcn", channels=16, num_blocks=2)
         >>> fast = posegraph.optimize(model, backend="eager")
-        >>> fast(torch.zeros(1, 10, 22, 3)).shape, fast.backend
-        (torch.Size([1, 25, 22, 3]), 'eager')
+        >>> fast(torch.zeros(1, 10, 22, 3)).shape, fast.backend, fast.device
+        (torch.Size([1, 25, 22, 3]), 'eager', device(type='cpu'))
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class OptimizedForecaster:
         precision: Precision,
         batch_size: int | None,
         milliseconds: Mapping[str, float] | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self.model = model
         """The plain model that this one follows: a copy, in evaluation mode."""
@@ -54,76 +59,81 @@ class OptimizedForecaster:
         """What it computes in."""
         self.batch_size = batch_size
         """Number of windows that it was made for; None for any."""
+        self.device = model.device
+        """Where it computes: where the model was."""
         self.milliseconds: Mapping[str, float] = MappingProxyType(dict(milliseconds or {}))
         """Time of a forecast of ``batch_size`` windows with each backend, if the backend was chosen by time."""
-        self._plans: _Plans | None = None
+        self._forecast: PreparedForecast | RecordedForecast | None = None
         if backend != "plain":
-            self._plans = _Plans(model, BACKENDS[backend], precision, batch_size)
+            if recorder is None and model.device.type == "cuda":
+                recorder = CudaRecorder(model.device)
+            self._forecast = _prepare(model, BACKENDS[backend], precision, batch_size, recorder)
+
+    @property
+    def captured_sizes(self) -> tuple[int, ...]:
+        """Numbers of windows that are recorded as CUDA graphs by now; batches between them are filled up."""
+        return self._forecast.recorded if isinstance(self._forecast, RecordedForecast) else ()
 
     @torch.no_grad()
     def predict(self, observed: torch.Tensor, action: torch.Tensor | None = None) -> torch.Tensor:
         """Forecast the future poses, without gradients.
 
         Args:
-            observed: Poses ``(batch, observed_frames, joints, 3)`` on the CPU; any batch, whatever ``batch_size`` is.
+            observed: Poses ``(batch, observed_frames, joints, 3)`` on the CPU or on ``device``; any batch, whatever
+                ``batch_size`` is.
             action: Labels ``(batch,)``, for models that take them.
 
         Returns:
-            Poses ``(batch, future_frames, joints, 3)`` float32, in memory of their own.
+            Poses ``(batch, future_frames, joints, 3)`` float32 on the device of ``observed``, in memory of their own.
 
         Raises:
             ShapeError: ``observed`` has another shape.
-            ConfigError: ``observed`` is not on the CPU.
+            ConfigError: ``observed`` is on another device.
         """
         self.model.check_observed(observed)
-        if observed.device.type != "cpu":
-            raise ConfigError(f"observed poses: expected them on the CPU, got {observed.device}. Call `.cpu()` first.")
-        observed = observed.to(self.model.dtype if self._plans is None else torch.float32)
-        if self._plans is not None:
-            return self._plans(observed)
-        return self.model.predict(observed) if action is None else self.model.predict(observed, action)  # type: ignore[call-arg]
+        if observed.device not in (self.device, torch.device("cpu")):
+            where = "the CPU" if self.device.type == "cpu" else f"the CPU or {self.device}"
+            raise ConfigError(f"observed poses: expected them on {where}, got {observed.device}. Call `.cpu()` first.")
+        match self._forecast:
+            case RecordedForecast():
+                return self._forecast(observed)
+            case PreparedForecast():
+                return self._forecast(observed.to(self.device, torch.float32)).to(observed.device)
+            case None:
+                placed = observed.to(self.device, self.model.dtype)
+                labels = () if action is None else (action.to(self.device),)
+                return self.model.predict(placed, *labels).to(observed.device)
 
     __call__ = predict
 
     def __repr__(self) -> str:
         name = self.model.registry_name or type(self.model).__name__
-        return f"OptimizedForecaster({name!r}, backend={self.backend!r}, precision={self.precision!r})"
+        return (
+            f"OptimizedForecaster({name!r}, backend={self.backend!r}, precision={self.precision!r}, "
+            f"device={str(self.device)!r})"
+        )
 
 
-class _Plans:
-    """One prepared network for single windows, one for the chosen batch size, one for all others.
-
-    Each is prepared when it is first needed. All share the folded weights.
-    """
-
-    def __init__(self, model: ForecastModel, backend: Backend, precision: Precision, batch_size: int | None) -> None:
-        self._forecast: FoldedForecast = fold_model(model).float().eval()
-        self._backend = backend
-        self._precision: Precision = precision
-        self._batch_size = batch_size
-        self._nodes = model.observed_frames, len(model.skeleton.moving)
-        self._runs: dict[int | None, Run] = {}
-        self._run(self._size(batch_size or 1))
-
-    def __call__(self, observed: torch.Tensor) -> torch.Tensor:
-        size = observed.shape[0]
-        if not size:
-            return self._forecast(observed)
-        return self._forecast.complete(observed, self._run(self._size(size)))
-
-    def _size(self, size: int) -> int | None:
-        """Which plan serves a batch: 1, the chosen size, or None for any."""
-        fixed = size == self._batch_size and not self._backend.any_batch
-        return size if size == 1 or fixed else None
-
-    def _run(self, size: int | None) -> Run:
-        if size not in self._runs:
-            able = size is not None or self._backend.any_batch
-            backend = self._backend if able else BACKENDS["eager"]
-            shape = self._nodes if size == 1 else (size, *self._nodes)
-            with torch.no_grad():  # as in every forecast, or torch.compile would compile again
-                self._runs[size] = backend.prepare(self._forecast.network, shape, self._precision)
-        return self._runs[size]
+def _prepare(
+    model: ForecastModel, backend: Backend, precision: Precision, batch_size: int | None, recorder: Recorder | None
+) -> PreparedForecast | RecordedForecast:
+    prepared = PreparedForecast(
+        fold_model(model).float().eval().to(model.device),
+        backend,
+        precision,
+        batch_size=batch_size,
+        nodes=(model.observed_frames, len(model.skeleton.moving)),
+        few_sizes=recorder is not None,
+    )
+    if recorder is None or not backend.recorded:
+        return prepared
+    return RecordedForecast(
+        prepared.for_size,
+        recorder,
+        observed_shape=(model.observed_frames, model.num_joints, 3),
+        future_shape=(model.future_frames, model.num_joints, 3),
+        batch_size=batch_size,
+    )
 
 
 def optimize(
@@ -133,7 +143,7 @@ def optimize(
     precision: Precision = "fp32",
     backend: BackendName = "auto",
 ) -> OptimizedForecaster:
-    """Make a model ready to forecast as fast as this machine can, on the CPU.
+    """Make a model ready to forecast as fast as the device that it is on can: the CPU or a CUDA device.
 
     The forecasts are those of ``model.eval().predict``, to about 1e-6 of the largest coordinate in fp32. Batch norm
     becomes part of the layers before it, heads that only training needs are left out, and what is linear in time
@@ -141,21 +151,25 @@ def optimize(
     own code, as backend "plain".
 
     Args:
-        model: A trained model on the CPU. It is not changed; its later changes have no effect.
+        model: A trained model. It is not changed; its later changes have no effect.
         batch_size: Number of windows a call to be fast for; by default 1. Other numbers work as well.
         precision: ``"fp32"``, or ``"bf16"`` for products in bfloat16: faster for large batches where the processor
             has instructions for them. What the network adds to the last pose then has an error of about 1e-2 of its
-            largest value with MSR-GCN, and up to 1e-1 with Traj-GCN, whose input is not normalised.
-        backend: ``"auto"`` measures PyTorch and the runtimes that are installed, once for each machine and kind of
-            model, and takes the quickest. ``"eager"``, ``"onnx"`` (ONNX Runtime), ``"openvino"``, ``"compile"``
-            (torch.compile) and ``"aot"`` (AOTInductor) name one; the last two run a C++ compiler for up to a minute,
-            so "auto" leaves them out. ``"plain"`` is the model as it is.
+            largest value with MSR-GCN, and up to 1e-1 with Traj-GCN, whose input is not normalised. On CUDA devices
+            also ``"tf32"`` for products of float32 numbers rounded to ten bits; PyTorch's own setting has no effect.
+        backend: ``"auto"`` measures what PyTorch and the installed runtimes take, once for each machine and kind of
+            model, and takes the quickest. Or the name of one. On both: ``"plain"``, the model as it is; ``"eager"``,
+            the folded model in PyTorch; ``"compile"``, by torch.compile. On the CPU: ``"onnx"`` (ONNX Runtime),
+            ``"openvino"``, and ``"aot"`` (AOTInductor). On CUDA devices: ``"graph"``, recorded as a CUDA graph, as
+            are ``"compile"``, ``"triton"`` (one Triton kernel for each layer) and ``"triton-whole"`` (one for the
+            network). "compile" and "aot" compile for up to a minute, so "auto" leaves them out.
 
     Returns:
-        An object with the same ``predict(observed)``.
+        An object with the same ``predict(observed)``. It takes poses on the CPU as well as on the model's device.
 
     Raises:
-        ConfigError: The model is not on the CPU or has no folded form, or there is no such precision or backend here.
+        ConfigError: The model is on another kind of device or has no folded form, or there is no such precision or
+            backend here.
         MissingDependencyError: A package or compiler for the backend is not installed.
 
     Examples:
@@ -173,11 +187,7 @@ def optimize(
     check_choice("backend", backend, get_args(BackendName))
     if batch_size is not None:
         check_positive(batch_size=batch_size)
-    if model.device.type != "cpu":
-        raise ConfigError(
-            f"device: expected a model on the CPU, the only one that this works on, got one on {model.device}. "
-            "Move it with model.cpu(), or forecast with model.predict there."
-        )
+    _check_device(model.device, precision)
     copied = copy.deepcopy(model).eval()
     foldable = is_foldable(copied)
     if backend == "plain" or (backend == "auto" and not foldable and precision == "fp32"):
@@ -190,11 +200,22 @@ def optimize(
             f"{type(model).__name__} with {model.config}. Use backend 'plain' and precision 'fp32', or 'auto'."
         )
     if backend != "auto":
-        find(backend, precision)
+        find(backend, precision, model.device)
         return OptimizedForecaster(copied, backend=backend, precision=precision, batch_size=batch_size)
     times = _times(copied, batch_size, precision)
     quickest = min(times, key=times.__getitem__)
     return OptimizedForecaster(copied, backend=quickest, precision=precision, batch_size=batch_size, milliseconds=times)
+
+
+def _check_device(device: torch.device, precision: Precision) -> None:
+    if device.type not in ("cpu", "cuda"):
+        here = "the CPU and CUDA" if torch.cuda.is_available() else "the CPU; not CUDA: there is no CUDA device"
+        raise ConfigError(
+            f"device: expected a model on the CPU or a CUDA device, got one on {device}. Available here: {here}. "
+            "Move it, as with model.cpu(), or forecast with model.predict there."
+        )
+    if precision == "tf32" and device.type != "cuda":
+        raise ConfigError("precision: 'tf32' is of CUDA devices, got a model on the CPU. Use 'fp32' or 'bf16'.")
 
 
 def _times(model: ForecastModel, batch_size: int | None, precision: Precision) -> dict[str, float]:
@@ -203,24 +224,42 @@ def _times(model: ForecastModel, batch_size: int | None, precision: Precision) -
     usable = [
         name
         for name, backend in BACKENDS.items()
-        if backend.quick and precision in backend.precisions and backend.missing() is None
+        if backend.missing(model.device) is None and backend.quick and precision in backend.precisions_on(model.device)
     ]
     known = choice.recall(key)
     if known is not None and set(known) <= set(usable):
         return known
     generator = torch.Generator().manual_seed(0)
     shape = (batch_size or 1, model.observed_frames, model.num_joints, 3)
-    observed = 300 * torch.randn(shape, generator=generator)
-    candidates = {
-        name: OptimizedForecaster(model, backend=name, precision=precision, batch_size=batch_size) for name in usable
-    }
-    expected = candidates["eager"](observed)
-    tolerance = _TOLERANCE[precision] * expected.abs().max()
-    sound: dict[str, Run] = {
-        name: cast(Run, candidate)
-        for name, candidate in candidates.items()
-        if name == "eager" or (candidate(observed) - expected).abs().max() <= tolerance
-    }
+    observed = (300 * torch.randn(shape, generator=generator)).to(model.device)
+    eager = OptimizedForecaster(model, backend="eager", precision=precision, batch_size=batch_size)
+    expected = eager(observed)
+    sound: dict[str, Run] = {"eager": eager}
+    for name in usable:
+        if name != "eager":
+            candidate = _sound_candidate(name, model, precision, batch_size, observed, expected)
+            sound |= {} if candidate is None else {name: candidate}
     times = choice.measure(sound, observed)
-    choice.remember(key, times)
+    choice.remember(key, times, model.device)
     return times
+
+
+def _sound_candidate(
+    name: str,
+    model: ForecastModel,
+    precision: Precision,
+    batch_size: int | None,
+    observed: torch.Tensor,
+    expected: torch.Tensor,
+) -> Run | None:
+    """A forecaster with a backend, if it works here and forecasts what is expected; else a warning says why not."""
+    try:
+        candidate = OptimizedForecaster(model, backend=name, precision=precision, batch_size=batch_size)
+        error = float((candidate(observed) - expected).abs().max() / expected.abs().max())
+        why = None if error <= _TOLERANCE[precision] else f"its forecasts are wrong by {error:.0e} of the largest value"
+    except Exception as failure:  # of any kind: other packages, compilers and drivers are at work
+        candidate, why = None, f"{type(failure).__name__}: {failure}"
+    if why is not None:
+        warnings.warn(f"backend {name!r} is left out of the choice: {why}", RuntimeWarning, stacklevel=4)
+        return None
+    return cast(Run, candidate)

@@ -11,6 +11,7 @@ from posegraph.inference.backends import BACKENDS, available, find
 from posegraph.inference.networks import fold_model
 from tests.inference.models import relative_error, trained
 
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 SMALL = {"channels": 4, "num_blocks": 1}
 ERROR = {"fp32": 1e-6, "bf16": 3e-2}
 CASES = [
@@ -20,8 +21,8 @@ CASES = [
         marks=pytest.mark.skipif(backend.missing() is not None, reason=f"{name}: {backend.missing()}"),
     )
     for name, backend in BACKENDS.items()
-    for precision in backend.precisions
-    if (backend.quick or precision == "fp32")
+    for precision in backend.precisions_on(CPU)
+    if "cpu" in backend.devices and (backend.quick or precision == "fp32")
 ]
 
 
@@ -34,7 +35,7 @@ def test_backends_compute_what_the_network_does(name: str, precision: backends.P
     network = network if backend.quick else network[:1]  # compilers take long for a whole model
     with torch.no_grad():
         for shape in ((10, 66), (None, 10, 66)) if backend.any_batch else ((10, 66),):
-            run = backend.prepare(network, shape, precision)
+            run = backend.prepare(network, shape, precision, CPU)
             for size in (2, 5) if None in shape else (0,):
                 frames = 300 * torch.randn(*((size,) if size else ()), 10, 66)
                 output = run(frames)
@@ -49,7 +50,7 @@ def test_aot_in_bfloat16_runs_between_float32() -> None:
     with torch.no_grad():
         output = backends._Narrowed(network)(frames)
         assert relative_error(output, network(frames)) < ERROR["bf16"]
-        assert torch.equal(output, BACKENDS["eager"].prepare(network, (10, 66), "bf16")(frames))
+        assert torch.equal(output, BACKENDS["eager"].prepare(network, (10, 66), "bf16", CPU)(frames))
 
 
 def test_eager_is_always_there() -> None:
@@ -59,14 +60,66 @@ def test_eager_is_always_there() -> None:
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"backend: expected 'auto', 'plain', 'eager', .* got 'tvm'. Available here: 'ea"
+        ConfigError, match=r"backend: expected 'auto', 'plain', 'eager', .* got 'tvm'. Available on the CPU: 'ea"
     ):
         find("tvm", "fp32")
 
 
 def test_precisions_that_a_backend_lacks_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"'onnx' does not compute in 'bf16'. Use one of 'eager', 'openvino'"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'onnx' does not compute in 'bf16' on the CPU, but in 'fp32'. 'bf16' there: 'eager', 'openvino'",
+    ):
         find("onnx", "bf16")
+    with pytest.raises(
+        ConfigError, match=r"'eager' does not compute in 'tf32' on the CPU, but in 'fp32', 'bf16'. 'tf32' there: none"
+    ):
+        find("eager", "tf32")
+    assert BACKENDS["eager"].precisions_on(GPU) == ("fp32", "tf32", "bf16")
+
+
+def test_backends_of_other_devices_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"backend 'onnx': works on the CPU only; got a model on cuda:0. Avail"):
+        find("onnx", "fp32", GPU)
+    with pytest.raises(
+        ConfigError,
+        match=r"'graph': works on CUDA devices only.*; got a model on the CPU. Available on the CPU: 'eager'.*; not",
+    ):
+        find("graph", "fp32")
+    assert "graph" in available(GPU)
+    assert "graph" not in available(CPU)
+
+
+def test_it_says_when_there_is_no_cuda_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert BACKENDS["graph"].missing() == "works on CUDA devices only, and there is no CUDA device"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert BACKENDS["graph"].missing() == "works on CUDA devices only"
+
+
+@pytest.mark.parametrize("name", ["triton", "triton-whole", "compile"])
+def test_without_triton_its_backends_are_missing_on_cuda_devices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda package: None)
+    with pytest.raises(
+        MissingDependencyError,
+        match=rf"backend '{name}': 'triton' not installed. Install with: pip install 'posegraph\[triton\]'. "
+        r"Available on cuda:0: 'eager', 'graph'; not 'triton'",
+    ):
+        find(name, "tf32", GPU)
+
+
+def test_tf32_is_allowed_for_the_network_alone() -> None:
+    seen = []
+
+    class Look(torch.nn.Module):
+        def forward(self, frames: torch.Tensor) -> torch.Tensor:
+            seen.append(torch.backends.cuda.matmul.allow_tf32)
+            return frames
+
+    for precision in ("fp32", "tf32"):
+        BACKENDS["graph"].prepare(Look(), (10, 66), precision, CPU)(torch.zeros(10, 66))  # type: ignore[arg-type]
+    assert seen == [False, True]
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +128,7 @@ def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(
         MissingDependencyError,
         match=r"backend 'onnx': .*'no_such_package' not installed. Install with: pip install 'posegraph\[onnx\]'. "
-        r"Available here: 'eager'.*; not 'onnx'",
+        r"Available on the CPU: 'eager'.*; not 'onnx'",
     ):
         find("onnx", "fp32")
 

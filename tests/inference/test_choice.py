@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -102,3 +104,64 @@ def test_machines_that_do_not_tell_their_processor(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Path, "read_text", unreadable)
     monkeypatch.setattr(choice.platform, "processor", lambda: "abacus")
     assert choice.describe_machine()["processor"] == "abacus"
+
+
+def test_the_gpu_counts_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    properties = SimpleNamespace(name="Fast 1", major=9, minor=0, multi_processor_count=132, total_memory=1 << 37)
+    asked: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: asked.append(device) or properties)
+    gpu = torch.device("cuda", 1)
+    machine = choice.describe_machine(gpu)
+    assert asked == [gpu]
+    assert {key: machine["gpu"][key] for key in ("name", "capability", "multiprocessors", "memory_bytes")} == {
+        "name": "Fast 1",
+        "capability": "9.0",
+        "multiprocessors": 132,
+        "memory_bytes": 137438953472,
+    }
+    assert {key: value for key, value in machine.items() if key != "gpu"} == choice.describe_machine()
+    assert json.loads(json.dumps(machine)) == machine
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.86.10  Wed Jul 26\nGCC version:",
+            "535.86.10",
+        ),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.15  Release Build\n", "570.15"),
+        ("NVRM version: unknown", None),
+        (None, None),
+    ],
+)
+def test_the_driver_tells_its_version(text: str | None, version: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(path: Path, **settings: str) -> str:
+        if text is None:
+            raise FileNotFoundError
+        return text
+
+    monkeypatch.setattr(Path, "read_text", read)
+    assert choice._driver() == version
+
+
+def test_calls_on_a_gpu_are_timed_by_its_own_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    log: list[str] = []
+
+    class Event:
+        def __init__(self, *, enable_timing: bool) -> None:
+            assert enable_timing
+
+        def record(self) -> None:
+            log.append("record")
+
+        def synchronize(self) -> None:
+            log.append("wait")
+
+        def elapsed_time(self, end: Event) -> float:
+            return 4.0
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
+    assert choice._cuda_milliseconds(lambda frames: log.append("run") or frames, torch.zeros(1)) == 0.5
+    assert log == ["run", "record", *["run"] * 8, "record", "wait"]

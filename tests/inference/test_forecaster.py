@@ -10,9 +10,10 @@ import torch
 import posegraph
 from posegraph import registry
 from posegraph.errors import ConfigError, ShapeError
-from posegraph.inference import choice, optimize
+from posegraph.inference import OptimizedForecaster, choice, optimize
 from posegraph.inference.backends import BACKENDS
 from tests.inference.models import expected_forecast, observed_poses, relative_error, trained
+from tests.inference.recorder import CpuRecorder
 
 QUICK = [name for name, backend in BACKENDS.items() if backend.quick and backend.missing() is None]
 # The backends of other packages are in the extras "onnx" and "openvino"; without them PyTorch's own is tested alone.
@@ -105,15 +106,26 @@ def test_the_choice_is_made_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -
     assert len(asked) == 2
 
 
-def test_a_wrong_candidate_is_never_chosen(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(network: Any, shape: Any, precision: Any) -> Any:
-        return lambda frames: 1.01 * network(frames)
+@pytest.mark.parametrize(
+    ("factor", "why"),
+    [
+        (1.01, r"backend 'onnx' is left out of the choice: its forecasts are wrong by \de-0\d of the largest value"),
+        (float("nan"), "wrong by nan"),
+        ("a matrix", "'onnx' is left out of the choice: TypeError: "),
+    ],
+)
+def test_a_candidate_that_is_wrong_or_fails_is_never_chosen(
+    factor: Any, why: str, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(network: Any, shape: Any, precision: Any, device: Any) -> Any:
+        return lambda frames: factor * network(frames)
 
-    broken = dataclasses.replace(BACKENDS["onnx"], prepare=wrong, packages=())
-    monkeypatch.setitem(BACKENDS, "onnx", broken)
-    fast = optimize(trained("traj-gcn"))
+    monkeypatch.setitem(BACKENDS, "onnx", dataclasses.replace(BACKENDS["onnx"], prepare=prepare, packages=()))
+    with pytest.warns(RuntimeWarning, match=why):
+        fast = optimize(trained("msrgcn-1l"))
     assert "eager" in fast.milliseconds
     assert "onnx" not in fast.milliseconds
+    assert dict(optimize(trained("msrgcn-1l")).milliseconds) == dict(fast.milliseconds), "asked once"
 
 
 def test_it_keeps_the_weights_of_its_time() -> None:
@@ -147,7 +159,7 @@ def test_an_empty_batch_gives_an_empty_forecast() -> None:
 def test_backends_of_fixed_batches_take_others_too(monkeypatch: pytest.MonkeyPatch) -> None:
     prepared: list[Any] = []
 
-    def prepare(network: Any, shape: Any, precision: Any) -> Any:
+    def prepare(network: Any, shape: Any, precision: Any, device: Any) -> Any:
         def run(frames: torch.Tensor) -> torch.Tensor:
             assert frames.shape == shape
             return network(frames)
@@ -168,7 +180,7 @@ def test_backends_of_fixed_batches_take_others_too(monkeypatch: pytest.MonkeyPat
 
 def test_it_says_what_it_is() -> None:
     assert repr(optimize(trained("traj-gcn"), backend="eager")) == (
-        "OptimizedForecaster('traj-gcn', backend='eager', precision='fp32')"
+        "OptimizedForecaster('traj-gcn', backend='eager', precision='fp32', device='cpu')"
     )
 
 
@@ -182,16 +194,79 @@ def test_poses_of_another_shape_or_device_are_refused() -> None:
         fast(torch.zeros(1, 10, 22, 3, device="meta"))
 
 
+@pytest.mark.parametrize(
+    ("cuda", "here"), [(False, "the CPU; not CUDA: there is no CUDA device"), (True, "the CPU and CUDA")]
+)
+def test_models_on_other_devices_are_refused(cuda: bool, here: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    with pytest.raises(
+        ConfigError,
+        match=rf"expected a model on the CPU or a CUDA device, got one on meta. Available here: {here}. Move",
+    ):
+        optimize(trained("traj-gcn").to("meta"))
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"], ids=["on the device", "on the host"])
+@pytest.mark.parametrize(("name", "batch_size"), [("traj-gcn", None), ("msrgcn-released", 3)])
+def test_recorded_forecasts_are_those_of_the_model(name: str, batch_size: int | None, device: str) -> None:
+    """With a recorder that runs again what was recorded, on the CPU."""
+    model = trained(name)
+    fast = OptimizedForecaster(
+        model, backend="graph", precision="fp32", batch_size=batch_size, recorder=CpuRecorder(device)
+    )
+    assert fast.captured_sizes == (batch_size or 1,)
+    kept = []
+    for batch in (3, 1, 21, 3):
+        observed = observed_poses(model, batch, seed=len(kept))
+        kept.append((fast(observed), expected_forecast(model, observed)))
+    assert all(relative_error(forecast, expected) < 1e-6 for forecast, expected in kept)
+    assert fast.captured_sizes == ((1, 3, 32) if batch_size else (1, 4, 32))
+    assert optimize(model, backend="eager").captured_sizes == ()
+
+
+def test_recorded_backends_that_compile_do_so_for_few_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared: list[Any] = []
+
+    def prepare(network: Any, shape: Any, precision: Any, device: Any) -> Any:
+        prepared.append(shape)
+        return network
+
+    model = trained("msrgcn-1l", channels=4, num_blocks=1)
+    for quick, shapes in ((False, [(3, 10, 66), (10, 66)]), (True, [(3, 10, 66), (4, 10, 66), (10, 66)])):
+        prepared.clear()
+        monkeypatch.setitem(BACKENDS, "compile", dataclasses.replace(BACKENDS["compile"], prepare=prepare, quick=quick))
+        fast = OptimizedForecaster(
+            model, backend="compile", precision="fp32", batch_size=3, recorder=CpuRecorder("cpu")
+        )
+        for batch in (3, 4, 1):
+            observed = observed_poses(model, batch)
+            assert relative_error(fast(observed), expected_forecast(model, observed)) < 1e-6
+        assert prepared == shapes
+
+
+def test_autocast_has_no_effect() -> None:
+    model = trained("msrgcn-1l")
+    observed = observed_poses(model, 2)
+    fast = optimize(model, backend="eager")
+    expected = fast(observed)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(fast(observed), expected)
+
+
 def test_settings_that_cannot_work_are_refused() -> None:
     model, still = trained("traj-gcn"), registry.build("zero-velocity")
-    with pytest.raises(ConfigError, match="precision: expected one of 'fp32', 'bf16'; got 'int8'"):
+    with pytest.raises(ConfigError, match="precision: expected one of 'fp32', 'tf32', 'bf16'; got 'int8'"):
         optimize(model, precision="int8")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="backend: expected one of 'auto', 'plain', 'eager', "):
         optimize(model, backend="tvm")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="batch_size: expected an integer of at least 1, got 0"):
         optimize(model, batch_size=0)
-    with pytest.raises(ConfigError, match=r"expected a model on the CPU, .* got one on meta"):
-        optimize(trained("traj-gcn").to("meta"))
+    with pytest.raises(
+        ConfigError, match=r"precision: 'tf32' is of CUDA devices, got a model on the CPU. Use 'fp32' or"
+    ):
+        optimize(model, precision="tf32")
+    with pytest.raises(ConfigError, match=r"backend 'graph': works on CUDA devices only.* got a model on the CPU"):
+        optimize(model, backend="graph")
     with pytest.raises(ConfigError, match="backend 'plain' computes in the model's own type, got 'bf16'"):
         optimize(model, backend="plain", precision="bf16")
     for settings in ({"backend": "eager"}, {"precision": "bf16"}):

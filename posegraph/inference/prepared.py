@@ -1,0 +1,74 @@
+"""The forecast of a folded model by a backend, which is prepared for each size of batch when that first comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from posegraph.inference.backends import BACKENDS, Backend, Precision, Run
+from posegraph.inference.networks import FoldedForecast
+from posegraph.inference.settings import exact_products
+
+__all__ = ["PreparedForecast"]
+
+
+class PreparedForecast:
+    """Prepared networks for single windows, for the chosen batch size, and for all others.
+
+    All share the folded weights. Sizes that the backend cannot be prepared for in a moment run in eager PyTorch.
+
+    Args:
+        forecast: The folded model in float32, on the device that it shall run on.
+        backend: What runs its network.
+        precision: What the network computes in.
+        batch_size: Number of windows a call to be fast for.
+        nodes: ``(observed_frames, nodes)`` of the network's input.
+        few_sizes: There will be calls of few sizes only, so each may have a plan of its own.
+
+    Shape:
+        - Input: ``(batch, observed_frames, joints, 3)`` float32 on the device
+        - Output: ``(batch, future_frames, joints, 3)``
+    """
+
+    def __init__(
+        self,
+        forecast: FoldedForecast,
+        backend: Backend,
+        precision: Precision,
+        *,
+        batch_size: int | None,
+        nodes: tuple[int, int],
+        few_sizes: bool = False,
+    ) -> None:
+        self._forecast, self._backend, self._nodes = forecast, backend, nodes
+        self._precision: Precision = precision
+        self._batch_size, self._few_sizes = batch_size, few_sizes
+        self._device = next(forecast.buffers()).device
+        self._runs: dict[int | None, Run] = {}
+        self.for_size(batch_size or 1)
+
+    def __call__(self, observed: torch.Tensor) -> torch.Tensor:
+        """Forecast; shapes as in the class."""
+        with exact_products(self._device):
+            return self.for_size(len(observed))(observed) if len(observed) else self._forecast(observed)
+
+    def for_size(self, size: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        """The forecast for batches of one size, prepared."""
+        run = self._run(self._plan(size))
+        return lambda observed: self._forecast.complete(observed, run)
+
+    def _plan(self, size: int) -> int | None:
+        """Which plan serves a batch: one for its size, or None for any."""
+        own = size == self._batch_size or (self._few_sizes and self._backend.quick)
+        return size if size == 1 or (own and not self._backend.any_batch) else None
+
+    def _run(self, plan: int | None) -> Run:
+        if plan not in self._runs:
+            able = plan is not None or self._backend.any_batch
+            backend = self._backend if able else BACKENDS["eager"]
+            shape = self._nodes if plan == 1 else (plan, *self._nodes)
+            # Outside of inference mode and without gradients, as in every forecast: compilers ask for both.
+            with torch.inference_mode(False), torch.no_grad(), exact_products(self._device):
+                self._runs[plan] = backend.prepare(self._forecast.network, shape, self._precision, self._device)
+        return self._runs[plan]
