@@ -135,6 +135,8 @@ class CudaRecorder:
 
 @dataclass(frozen=True)
 class _Recording:
+    forecast: Callable[[torch.Tensor], torch.Tensor]
+    """Kept because the recording uses its memory."""
     given: torch.Tensor
     play: Callable[[], object]
     result: torch.Tensor
@@ -208,7 +210,7 @@ class RecordedForecast:
         if size not in self._recordings:
             # Memory of inference mode could not be written outside of it. Settings would be recorded.
             with torch.inference_mode(False), torch.no_grad(), exact_products(self._recorder.device):
-                given = self._recorder.memory(size, *self._observed_shape)
-                play, result = self._recorder.record(self._forecast_for(size), given)
-            self._recordings[size] = _Recording(given, play, result)
+                forecast, given = self._forecast_for(size), self._recorder.memory(size, *self._observed_shape)
+                play, result = self._recorder.record(forecast, given)
+            self._recordings[size] = _Recording(forecast, given, play, result)
         return self._recordings[size]

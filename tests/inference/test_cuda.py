@@ -187,10 +187,10 @@ def test_several_forecasters_keep_their_memory_apart() -> None:
     models = [on_gpu("msrgcn-1l"), on_gpu("msrgcn-released")]
     fast = [optimize(model, backend="graph") for model in models]
     for batch in (1, 7, 64):
-        for model, forecaster in zip(models, fast, strict=True):
+        for index, model in enumerate(models):
             observed = observed_poses(model, batch, seed=batch).to(GPU)
-            assert relative_error(forecaster(observed), expected(model, observed)) < 2e-6
-    del fast[0], forecaster
+            assert relative_error(fast[index](observed), expected(model, observed)) < 2e-6
+    del fast[0]
     torch.cuda.empty_cache()
     taken = [torch.randn(1 << 20, device=GPU) for _ in range(8)]
     observed = observed_poses(models[1], 64).to(GPU)

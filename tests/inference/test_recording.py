@@ -112,7 +112,7 @@ def test_recordings_of_inference_mode_play_outside_of_it(device: str) -> None:
 
 
 def test_autocast_and_tf32_are_not_recorded() -> None:
-    seen: list[tuple[bool, bool, bool]] = []
+    seen: list[tuple[Any, ...]] = []
 
     def look(observed: torch.Tensor) -> torch.Tensor:
         seen.append((torch.is_autocast_enabled("cuda"), torch.backends.cuda.matmul.allow_tf32, torch.is_grad_enabled()))
