@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import importlib.util
 import os
 import shutil
@@ -227,9 +228,20 @@ def _passive() -> bool:
     return os.environ.get("OMP_WAIT_POLICY", "").upper() == "PASSIVE"
 
 
+@functools.cache
+def _openvino_core() -> Any:
+    """The one core of the process.
+
+    A core gives the thread that makes it a stack for signal handlers, and takes it away when it ends. After two cores
+    that ended in the order in which they began, the stack is in memory that is gone: the next signal ends the process.
+    """
+    openvino: Any = import_optional("openvino", extra="openvino", purpose="The backend 'openvino'")
+    return openvino.Core()
+
+
 def _openvino(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> Run:
     openvino: Any = import_optional("openvino", extra="openvino", purpose="The backend 'openvino'")
-    core = openvino.Core()
+    core = _openvino_core()
     settings = {
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",  # its own choice may be bfloat16
         "PERFORMANCE_HINT": "LATENCY",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -141,3 +143,29 @@ def test_a_compiler_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX")
     monkeypatch.setenv("PATH", "")
     assert BACKENDS["compile"].missing() is not None
+
+
+INTERRUPT = """
+import faulthandler, os, signal, torch
+faulthandler.enable()
+from posegraph.inference.backends import BACKENDS
+from posegraph.inference.fold import Affine, FoldedLayer
+from posegraph.inference.networks import FoldedNetwork
+network = FoldedNetwork(FoldedLayer([Affine(right=torch.ones(2, 2))]))
+runs = [BACKENDS["openvino"].prepare(network, (2, 3), "fp32", torch.device("cpu")) for _ in range(2)]
+for run in runs:
+    run(torch.ones(2, 3))
+del run
+while runs:
+    del runs[0]
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_a_process_that_used_openvino_can_be_interrupted() -> None:
+    pytest.importorskip("openvino", reason="runs a network by OpenVINO")
+    done = subprocess.run([sys.executable, "-c", INTERRUPT], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
