@@ -21,6 +21,7 @@ from posegraph.errors import ConfigError, MissingDependencyError
 from posegraph.inference.networks import FoldedNetwork
 from posegraph.inference.onnx_graph import INPUT, to_onnx
 from posegraph.inference.settings import tf32_products
+from posegraph.inference.static import StaticNetwork
 
 __all__ = ["BACKENDS", "Backend", "Precision", "Run", "Shape", "available", "find"]
 
@@ -174,8 +175,18 @@ def _eager(network: FoldedNetwork, shape: Shape, precision: Precision, device: t
     return _with_tf32(_in_type(network, precision), precision)
 
 
+def _static(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> Run:
+    typed = copy.deepcopy(network).bfloat16() if precision == "bf16" else network
+    run = StaticNetwork(typed, _fixed(shape))
+    return lambda frames: run(frames).float()
+
+
+def _fixed(shape: Shape) -> tuple[int, ...]:
+    return tuple(size for size in shape if size is not None)
+
+
 def _example(shape: Shape, device: torch.device) -> torch.Tensor:
-    return torch.zeros([size for size in shape if size is not None], device=device)
+    return torch.zeros(_fixed(shape), device=device)
 
 
 def _compile(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> Run:
@@ -262,6 +273,7 @@ BACKENDS: dict[str, Backend] = {
     backend.name: backend
     for backend in (
         Backend("eager", "PyTorch, operation by operation", _eager, _ALL, ("cpu", "cuda")),
+        Backend("static", "PyTorch, with memory planned beforehand", _static, ("fp32", "bf16"), any_batch=False),
         Backend("graph", "PyTorch, recorded as a CUDA graph", _eager, _ALL, ("cuda",), recorded=True),
         Backend(
             "triton",

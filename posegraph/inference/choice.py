@@ -14,7 +14,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-def question(model: ForecastModel, batch_size: int, precision: str) -> str:
+def question(model: ForecastModel, batch_size: int, precision: str, candidates: Sequence[str]) -> str:
     """A key of everything that the choice depends on."""
     parts = {
         "machine": describe_machine(model.device),
@@ -105,6 +105,7 @@ def question(model: ForecastModel, batch_size: int, precision: str) -> str:
         "frames": [model.observed_frames, model.future_frames],
         "batch_size": batch_size,
         "precision": precision,
+        "candidates": list(candidates),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 

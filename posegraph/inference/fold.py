@@ -76,11 +76,16 @@ def multiply(left: torch.Tensor | None, x: torch.Tensor, right: torch.Tensor | N
     if left is None or right is None:
         x = x if left is None else torch.matmul(left, x)
         return x if right is None else torch.matmul(x, right)
-    nodes_first = left.numel() * right.shape[0] + left.shape[0] * right.numel()
-    channels_first = left.shape[1] * right.numel() + left.numel() * right.shape[1]
-    if nodes_first < channels_first:
+    if nodes_first(left, right):
         return torch.matmul(torch.matmul(left, x), right)
     return torch.matmul(left, torch.matmul(x, right))
+
+
+def nodes_first(left: torch.Tensor, right: torch.Tensor) -> bool:
+    """Whether ``(left @ x) @ right`` takes fewer multiplications than ``left @ (x @ right)``."""
+    this_way = left.numel() * right.shape[0] + left.shape[0] * right.numel()
+    other_way = left.shape[1] * right.numel() + left.numel() * right.shape[1]
+    return this_way < other_way
 
 
 @singledispatch

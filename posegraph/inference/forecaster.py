@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, cast, get_args
 
@@ -14,14 +14,16 @@ from posegraph._checks import check_choice, check_positive
 from posegraph.errors import ConfigError
 from posegraph.inference import choice
 from posegraph.inference.backends import BACKENDS, Backend, Precision, Run, find
-from posegraph.inference.networks import fold_model, is_foldable
+from posegraph.inference.networks import FoldedForecast, fold_model
 from posegraph.inference.prepared import PreparedForecast
 from posegraph.inference.recording import CudaRecorder, RecordedForecast, Recorder
 from posegraph.models.base import ForecastModel
 
 __all__ = ["BackendName", "OptimizedForecaster", "optimize"]
 
-BackendName = Literal["auto", "plain", "eager", "graph", "triton", "triton-whole", "onnx", "openvino", "compile", "aot"]
+BackendName = Literal[
+    "auto", "plain", "eager", "static", "graph", "triton", "triton-whole", "onnx", "openvino", "compile", "aot"
+]
 """Name of a backend; see `optimize`."""
 _TOLERANCE = {"fp32": 1e-5, "tf32": 1e-2, "bf16": 5e-2}
 """Of a candidate, relative to PyTorch: beyond it, something is broken."""
@@ -48,6 +50,7 @@ class OptimizedForecaster:
         backend: str,
         precision: Precision,
         batch_size: int | None,
+        folded: FoldedForecast | None = None,
         milliseconds: Mapping[str, float] | None = None,
         recorder: Recorder | None = None,
     ) -> None:
@@ -67,7 +70,8 @@ class OptimizedForecaster:
         if backend != "plain":
             if recorder is None and model.device.type == "cuda":
                 recorder = CudaRecorder(model.device)
-            self._forecast = _prepare(model, BACKENDS[backend], precision, batch_size, recorder)
+            folded = fold_model(model).float().to(model.device) if folded is None else folded
+            self._forecast = _prepare(model, folded, BACKENDS[backend], precision, batch_size, recorder)
 
     @property
     def captured_sizes(self) -> tuple[int, ...]:
@@ -115,10 +119,15 @@ class OptimizedForecaster:
 
 
 def _prepare(
-    model: ForecastModel, backend: Backend, precision: Precision, batch_size: int | None, recorder: Recorder | None
+    model: ForecastModel,
+    folded: FoldedForecast,
+    backend: Backend,
+    precision: Precision,
+    batch_size: int | None,
+    recorder: Recorder | None,
 ) -> PreparedForecast | RecordedForecast:
     prepared = PreparedForecast(
-        fold_model(model).float().eval().to(model.device),
+        folded,
         backend,
         precision,
         batch_size=batch_size,
@@ -189,22 +198,36 @@ def optimize(
         check_positive(batch_size=batch_size)
     _check_device(model.device, precision)
     copied = copy.deepcopy(model).eval()
-    foldable = is_foldable(copied)
-    if backend == "plain" or (backend == "auto" and not foldable and precision == "fp32"):
+    folded = _fold(copied) if backend != "plain" else None
+    if backend == "plain" or (backend == "auto" and folded is None and precision == "fp32"):
         if precision != "fp32":
             raise ConfigError(f"precision: backend 'plain' computes in the model's own type, got {precision!r}.")
         return OptimizedForecaster(copied, backend="plain", precision=precision, batch_size=batch_size)
-    if not foldable:
+    if folded is None:
         raise ConfigError(
             f"backend {backend!r}, precision {precision!r}: expected a model with a folded form, got "
             f"{type(model).__name__} with {model.config}. Use backend 'plain' and precision 'fp32', or 'auto'."
         )
     if backend != "auto":
         find(backend, precision, model.device)
-        return OptimizedForecaster(copied, backend=backend, precision=precision, batch_size=batch_size)
-    times = _times(copied, batch_size, precision)
-    quickest = min(times, key=times.__getitem__)
-    return OptimizedForecaster(copied, backend=quickest, precision=precision, batch_size=batch_size, milliseconds=times)
+        return OptimizedForecaster(copied, backend=backend, precision=precision, batch_size=batch_size, folded=folded)
+    times = _times(copied, folded, batch_size, precision)
+    return OptimizedForecaster(
+        copied,
+        backend=min(times, key=times.__getitem__),
+        precision=precision,
+        batch_size=batch_size,
+        folded=folded,
+        milliseconds=times,
+    )
+
+
+def _fold(model: ForecastModel) -> FoldedForecast | None:
+    """The folded model in float32 where the model is; None if there is no rule for it."""
+    try:
+        return fold_model(model).float().to(model.device)
+    except ConfigError:
+        return None
 
 
 def _check_device(device: torch.device, precision: Precision) -> None:
@@ -218,48 +241,49 @@ def _check_device(device: torch.device, precision: Precision) -> None:
         raise ConfigError("precision: 'tf32' is of CUDA devices, got a model on the CPU. Use 'fp32' or 'bf16'.")
 
 
-def _times(model: ForecastModel, batch_size: int | None, precision: Precision) -> dict[str, float]:
+def _times(
+    model: ForecastModel, folded: FoldedForecast, batch_size: int | None, precision: Precision
+) -> dict[str, float]:
     """Milliseconds of a call with each backend, remembered or measured."""
-    key = choice.question(model, batch_size or 1, precision)
     usable = [
         name
         for name, backend in BACKENDS.items()
         if backend.missing(model.device) is None and backend.quick and precision in backend.precisions_on(model.device)
     ]
+    key = choice.question(model, batch_size or 1, precision, usable)
     known = choice.recall(key)
     if known is not None and set(known) <= set(usable):
         return known
+
+    def candidate(name: str) -> Run:
+        forecaster = OptimizedForecaster(model, backend=name, precision=precision, batch_size=batch_size, folded=folded)
+        return cast(Run, forecaster)
+
     generator = torch.Generator().manual_seed(0)
     shape = (batch_size or 1, model.observed_frames, model.num_joints, 3)
     observed = (300 * torch.randn(shape, generator=generator)).to(model.device)
-    eager = OptimizedForecaster(model, backend="eager", precision=precision, batch_size=batch_size)
-    expected = eager(observed)
-    sound: dict[str, Run] = {"eager": eager}
+    sound = {"eager": candidate("eager")}
+    expected = sound["eager"](observed)
     for name in usable:
         if name != "eager":
-            candidate = _sound_candidate(name, model, precision, batch_size, observed, expected)
-            sound |= {} if candidate is None else {name: candidate}
+            sound |= _if_sound(name, candidate, observed, expected, _TOLERANCE[precision])
     times = choice.measure(sound, observed)
     choice.remember(key, times, model.device)
     return times
 
 
-def _sound_candidate(
-    name: str,
-    model: ForecastModel,
-    precision: Precision,
-    batch_size: int | None,
-    observed: torch.Tensor,
-    expected: torch.Tensor,
-) -> Run | None:
-    """A forecaster with a backend, if it works here and forecasts what is expected; else a warning says why not."""
+def _if_sound(
+    name: str, candidate: Callable[[str], Run], observed: torch.Tensor, expected: torch.Tensor, tolerance: float
+) -> dict[str, Run]:
+    """A candidate by name, if it works here and forecasts what is expected; else a warning says why not."""
     try:
-        candidate = OptimizedForecaster(model, backend=name, precision=precision, batch_size=batch_size)
-        error = float((candidate(observed) - expected).abs().max() / expected.abs().max())
-        why = None if error <= _TOLERANCE[precision] else f"its forecasts are wrong by {error:.0e} of the largest value"
+        run = candidate(name)
+        error = float((run(observed) - expected).abs().max() / expected.abs().max())
     except Exception as failure:  # of any kind: other packages, compilers and drivers are at work
-        candidate, why = None, f"{type(failure).__name__}: {failure}"
-    if why is not None:
-        warnings.warn(f"backend {name!r} is left out of the choice: {why}", RuntimeWarning, stacklevel=4)
-        return None
-    return cast(Run, candidate)
+        why = f"{type(failure).__name__}: {failure}"
+    else:
+        if error <= tolerance:
+            return {name: run}
+        why = f"its forecasts are wrong by {error:.0e} of the largest value"
+    warnings.warn(f"backend {name!r} is left out of the choice: {why}", RuntimeWarning, stacklevel=4)
+    return {}

@@ -19,7 +19,7 @@ class PreparedForecast:
     All share the folded weights. Sizes that the backend cannot be prepared for in a moment run in eager PyTorch.
 
     Args:
-        forecast: The folded model in float32, on the device that it shall run on.
+        forecast: The folded model in float32, on the device that it shall run on; it is not changed.
         backend: What runs its network.
         precision: What the network computes in.
         batch_size: Number of windows a call to be fast for.
