@@ -7,10 +7,8 @@ import functools
 import importlib.util
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -18,6 +16,7 @@ from torch.fx import symbolic_trace
 
 from posegraph._checks import import_optional
 from posegraph.errors import ConfigError, MissingDependencyError
+from posegraph.inference.aot import is_kept, load_or_compile
 from posegraph.inference.networks import FoldedNetwork
 from posegraph.inference.onnx_graph import INPUT, to_onnx
 from posegraph.inference.settings import tf32_products
@@ -56,6 +55,8 @@ class Backend:
     """Whether the whole forecast is recorded as a CUDA graph, where there is a CUDA device."""
     quick: bool = True
     """Whether preparing takes seconds at most, so that measuring it to choose is worth the time."""
+    is_kept: Callable[[FoldedNetwork, Shape, Precision, torch.device], bool] | None = None
+    """Whether a network was prepared before and kept, so that preparing it is quick for once."""
     packages: tuple[str, ...] = ()
     """What has to be installed."""
     cuda_packages: tuple[str, ...] = ()
@@ -210,14 +211,12 @@ def _triton_whole(network: FoldedNetwork, shape: Shape, precision: Precision, de
 
 
 def _aot(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> Run:
-    from torch._inductor import aoti_compile_and_package, aoti_load_package
-
-    exported = torch.export.export(_in_type(network, precision), (_example(shape, device),))
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "network.pt2")
-        aoti_compile_and_package(exported, package_path=path)
-        run = aoti_load_package(path)
+    run = load_or_compile(_in_type(network, precision), _example(shape, device))
     return lambda frames: run(frames.contiguous())  # it does not look at strides
+
+
+def _is_aot_kept(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> bool:
+    return is_kept(_in_type(network, precision), _example(shape, device))
 
 
 def _onnx(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> Run:
@@ -313,11 +312,12 @@ BACKENDS: dict[str, Backend] = {
         ),
         Backend(
             "aot",
-            "AOTInductor; compiles for a minute",
+            "AOTInductor; compiles for a minute, once for a network",
             _aot,
             ("fp32", "bf16"),
             any_batch=False,
             quick=False,
+            is_kept=_is_aot_kept,
             needs_compiler=True,
         ),
     )

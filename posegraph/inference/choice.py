@@ -14,7 +14,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ import torch
 from posegraph._files import replace_file
 from posegraph._version import __version__
 from posegraph.data.cache import cache_folder
-from posegraph.inference.backends import Run
 from posegraph.models.base import ForecastModel
 
 __all__ = ["describe_machine", "measure", "question", "recall", "remember"]
 
+_Run = Callable[[torch.Tensor], torch.Tensor]
 _PACKAGES = ("torch", "triton", "onnx", "onnxruntime", "openvino")
 _SECONDS = 0.5  # that each candidate may take: enough for a minimum, little beside what it saves
 _MIN_TURNS = 3
@@ -110,7 +110,7 @@ def question(model: ForecastModel, batch_size: int, precision: str, candidates: 
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:24]
 
 
-def measure(runs: Mapping[str, Run], frames: torch.Tensor) -> dict[str, float]:
+def measure(runs: Mapping[str, _Run], frames: torch.Tensor) -> dict[str, float]:
     """Least time of a call of each candidate, in milliseconds; all take turns, so that load hits them alike."""
     clock = _cuda_milliseconds if frames.device.type == "cuda" else _host_milliseconds
     least = dict.fromkeys(runs, float("inf"))
@@ -123,13 +123,13 @@ def measure(runs: Mapping[str, Run], frames: torch.Tensor) -> dict[str, float]:
     return least
 
 
-def _host_milliseconds(run: Run, frames: torch.Tensor) -> float:
+def _host_milliseconds(run: _Run, frames: torch.Tensor) -> float:
     start = time.perf_counter()
     run(frames)
     return 1e3 * (time.perf_counter() - start)
 
 
-def _cuda_milliseconds(run: Run, frames: torch.Tensor) -> float:
+def _cuda_milliseconds(run: _Run, frames: torch.Tensor) -> float:
     """Of one of several calls in a row, by the clock of the device; it counts waiting for the host as well."""
     with torch.cuda.device(frames.device):
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))

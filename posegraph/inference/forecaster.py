@@ -6,7 +6,7 @@ import copy
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 
@@ -15,7 +15,7 @@ from posegraph.errors import ConfigError
 from posegraph.inference import choice
 from posegraph.inference.backends import BACKENDS, Backend, Precision, Run, find
 from posegraph.inference.networks import FoldedForecast, fold_model
-from posegraph.inference.prepared import PreparedForecast
+from posegraph.inference.prepared import PreparedForecast, input_shape
 from posegraph.inference.recording import CudaRecorder, RecordedForecast, Recorder
 from posegraph.models.base import ForecastModel
 
@@ -131,7 +131,7 @@ def _prepare(
         backend,
         precision,
         batch_size=batch_size,
-        nodes=(model.observed_frames, len(model.skeleton.moving)),
+        nodes=_nodes(model),
         few_sizes=recorder is not None,
     )
     if recorder is None or not backend.recorded:
@@ -143,6 +143,10 @@ def _prepare(
         future_shape=(model.future_frames, model.num_joints, 3),
         batch_size=batch_size,
     )
+
+
+def _nodes(model: ForecastModel) -> tuple[int, int]:
+    return model.observed_frames, len(model.skeleton.moving)
 
 
 def optimize(
@@ -245,10 +249,13 @@ def _times(
     model: ForecastModel, folded: FoldedForecast, batch_size: int | None, precision: Precision
 ) -> dict[str, float]:
     """Milliseconds of a call with each backend, remembered or measured."""
+    shape = input_shape(batch_size or 1, _nodes(model))
     usable = [
         name
         for name, backend in BACKENDS.items()
-        if backend.missing(model.device) is None and backend.quick and precision in backend.precisions_on(model.device)
+        if backend.missing(model.device) is None
+        and precision in backend.precisions_on(model.device)
+        and (backend.quick or _is_kept(backend, folded.network, shape, precision, model.device))
     ]
     key = choice.question(model, batch_size or 1, precision, usable)
     known = choice.recall(key)
@@ -260,8 +267,8 @@ def _times(
         return cast(Run, forecaster)
 
     generator = torch.Generator().manual_seed(0)
-    shape = (batch_size or 1, model.observed_frames, model.num_joints, 3)
-    observed = (300 * torch.randn(shape, generator=generator)).to(model.device)
+    windows = (batch_size or 1, model.observed_frames, model.num_joints, 3)
+    observed = (300 * torch.randn(windows, generator=generator)).to(model.device)
     sound = {"eager": candidate("eager")}
     expected = sound["eager"](observed)
     for name in usable:
@@ -270,6 +277,10 @@ def _times(
     times = choice.measure(sound, observed)
     choice.remember(key, times, model.device)
     return times
+
+
+def _is_kept(backend: Backend, *network: Any) -> bool:
+    return backend.is_kept is not None and backend.is_kept(*network)
 
 
 def _if_sound(

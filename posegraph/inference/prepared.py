@@ -6,11 +6,21 @@ from collections.abc import Callable
 
 import torch
 
-from posegraph.inference.backends import BACKENDS, Backend, Precision, Run
+from posegraph.inference.backends import BACKENDS, Backend, Precision, Run, Shape
 from posegraph.inference.networks import FoldedForecast
 from posegraph.inference.settings import exact_products
 
-__all__ = ["PreparedForecast"]
+__all__ = ["PreparedForecast", "input_shape"]
+
+
+def input_shape(size: int | None, nodes: tuple[int, int]) -> Shape:
+    """Shape of a network's input for a number of windows, None for any: a single window has no batch.
+
+    Args:
+        size: Number of windows.
+        nodes: ``(observed_frames, nodes)``.
+    """
+    return nodes if size == 1 else (size, *nodes)
 
 
 class PreparedForecast:
@@ -67,7 +77,7 @@ class PreparedForecast:
         if plan not in self._runs:
             able = plan is not None or self._backend.any_batch
             backend = self._backend if able else BACKENDS["eager"]
-            shape = self._nodes if plan == 1 else (plan, *self._nodes)
+            shape = input_shape(plan, self._nodes)
             # Outside of inference mode and without gradients, as in every forecast: compilers ask for both.
             with torch.inference_mode(False), torch.no_grad(), exact_products(self._device):
                 self._runs[plan] = backend.prepare(self._forecast.network, shape, self._precision, self._device)

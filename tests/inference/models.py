@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from posegraph import registry
+from posegraph.inference.networks import FoldedNetwork, fold_model
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton import Skeleton
 
@@ -31,6 +32,11 @@ def trained(name: str, *, skeleton: str | Skeleton = "h36m", **settings: Any) ->
     if hasattr(model, "normalizer"):
         model.normalizer.set_values(-900.0, 1150.0)
     return model.eval()
+
+
+def one_layer() -> FoldedNetwork:
+    """The start of a folded model: what tests give to a compiler, which takes seconds for each layer."""
+    return fold_model(trained("msrgcn-1l", channels=4, num_blocks=1)).float().network[:1]
 
 
 def randomize_norms(module: nn.Module, generator: torch.Generator) -> None:

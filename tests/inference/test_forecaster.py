@@ -128,6 +128,24 @@ def test_a_candidate_that_is_wrong_or_fails_is_never_chosen(
     assert dict(optimize(trained("msrgcn-1l")).milliseconds) == dict(fast.milliseconds), "asked once"
 
 
+def test_what_was_compiled_before_is_measured_too(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+
+    def is_kept(network: Any, shape: Any, precision: Any, device: Any) -> bool:
+        assert network(torch.zeros(3, 10, 66)).shape == (3, 25, 66)
+        return (shape, precision, device.type) in kept
+
+    aot = dataclasses.replace(
+        BACKENDS["aot"], prepare=lambda network, *_: network, needs_compiler=False, is_kept=is_kept
+    )
+    monkeypatch.setitem(BACKENDS, "aot", aot)
+    model = trained("msrgcn-1l", channels=4, num_blocks=1)
+    assert "aot" not in optimize(model, batch_size=3).milliseconds
+    kept.append(((3, 10, 66), "fp32", "cpu"))
+    assert "aot" in optimize(model, batch_size=3).milliseconds
+    assert "aot" not in optimize(model).milliseconds
+
+
 def test_it_keeps_the_weights_of_its_time() -> None:
     model = trained("traj-gcn")
     observed = observed_poses(model, 2)
