@@ -193,9 +193,19 @@ def _example(shape: Shape, device: torch.device) -> torch.Tensor:
 def _compile(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> Run:
     # Traced, each network has code of its own: torch.compile gives up on code that it has compiled eight times.
     compiled = torch.compile(symbolic_trace(_in_type(network, precision)), dynamic=False)
-    run = _with_tf32(compiled, precision)
+    run = _outside_of_inference_mode(_with_tf32(compiled, precision))
     run(_example(shape, device))  # now rather than in the first forecast
     return run
+
+
+def _outside_of_inference_mode(run: Run) -> Run:
+    """For torch.compile, which compiles again for tensors of inference mode."""
+
+    def outside(frames: torch.Tensor) -> torch.Tensor:
+        with torch.inference_mode(False), torch.no_grad():
+            return run(frames.clone() if frames.is_inference() else frames)
+
+    return outside
 
 
 def _triton(network: FoldedNetwork, shape: Shape, precision: Precision, device: torch.device) -> Run:

@@ -172,10 +172,11 @@ def optimize(
             also ``"tf32"`` for products of float32 numbers rounded to ten bits; PyTorch's own setting has no effect.
         backend: ``"auto"`` measures what PyTorch and the installed runtimes take, once for each machine and kind of
             model, and takes the quickest. Or the name of one. On both: ``"plain"``, the model as it is; ``"eager"``,
-            the folded model in PyTorch; ``"compile"``, by torch.compile. On the CPU: ``"onnx"`` (ONNX Runtime),
-            ``"openvino"``, and ``"aot"`` (AOTInductor). On CUDA devices: ``"graph"``, recorded as a CUDA graph, as
-            are ``"compile"``, ``"triton"`` (one Triton kernel for each layer) and ``"triton-whole"`` (one for the
-            network). "compile" and "aot" compile for up to a minute, so "auto" leaves them out.
+            the folded model in PyTorch; ``"compile"``, by torch.compile. On the CPU: ``"static"``, eager with memory
+            planned beforehand; ``"onnx"`` (ONNX Runtime), ``"openvino"``, and ``"aot"`` (AOTInductor). On CUDA
+            devices: ``"graph"``, recorded as a CUDA graph, as are ``"compile"``, ``"triton"`` (one Triton kernel for
+            each layer) and ``"triton-whole"`` (one for the network). "compile" and "aot" compile for up to a minute,
+            so "auto" leaves them out; what "aot" compiled is kept, and measured from then on.
 
     Returns:
         An object with the same ``predict(observed)``. It takes poses on the CPU as well as on the model's device.

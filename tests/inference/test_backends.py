@@ -3,6 +3,8 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -142,6 +144,40 @@ def test_a_compiler_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX")
     monkeypatch.setenv("PATH", "")
     assert BACKENDS["compile"].missing() is not None
+
+
+def test_runtimes_take_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = MagicMock()
+    monkeypatch.setattr(backends, "import_optional", lambda module, **_: runtime)
+    monkeypatch.setattr(backends, "_openvino_core", lambda: runtime.core)
+    monkeypatch.setattr(backends, "to_onnx", lambda *_, **__: b"")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    BACKENDS["onnx"].prepare(one_layer(), (10, 66), "fp32", CPU)
+    assert runtime.SessionOptions.return_value.intra_op_num_threads == 3
+    BACKENDS["openvino"].prepare(one_layer(), (10, 66), "fp32", CPU)
+    assert runtime.core.compile_model.call_args.args[2]["INFERENCE_NUM_THREADS"] == 3
+
+
+def test_torch_compile_compiles_once_for_all_modes(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+
+    def note(graph: Any, examples: Any) -> Any:
+        compiled.append(len(examples))
+        return graph.forward
+
+    by_pytorch = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda module, **settings: by_pytorch(module, backend=note, **settings))
+    network, frames = one_layer(), torch.randn(10, 66)
+    run = BACKENDS["compile"].prepare(network, (10, 66), "fp32", CPU)
+    expected = network(frames)
+    with torch.inference_mode():
+        assert torch.equal(run(frames.clone()), expected)
+    with torch.no_grad():
+        assert torch.equal(run(frames), expected)
+    assert len(compiled) == 1
+    for count in range(2, 11):  # a ninth size of the same code would run without being compiled
+        BACKENDS["compile"].prepare(network, (count, 10, 66), "fp32", CPU)
+    assert len(compiled) == 10
 
 
 INTERRUPT = """

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -167,6 +168,19 @@ def test_models_in_training_and_other_number_types() -> None:
     assert relative_error(fast(observed), expected) < 1e-6
     assert relative_error(fast(observed.double()), expected) < 1e-6
     assert relative_error(optimize(model.double(), backend="eager")(observed), expected) < 1e-6
+
+
+@pytest.mark.parametrize("backend", QUICK)
+def test_another_thread_than_the_one_that_optimised_can_forecast(backend: Any) -> None:
+    model = trained("msrgcn-1l")
+    fast = optimize(model, backend=backend)
+    results: dict[int, torch.Tensor] = {}
+    for batch in (1, 3):
+        observed = observed_poses(model, batch)
+        thread = Thread(target=lambda poses: results.update({len(poses): fast(poses)}), args=[observed])
+        thread.start()
+        thread.join()
+        assert relative_error(results[batch], expected_forecast(model, observed)) < 1e-6
 
 
 def test_an_empty_batch_gives_an_empty_forecast() -> None:
