@@ -1,8 +1,8 @@
 """A folded network in PyTorch with all its memory planned beforehand, for batches of one size on the CPU.
 
-Operation by operation, half of the time of a single window goes into finding memory for results and into what PyTorch
-does around an operation. Here the operations are a list, each with its operands and the memory of its result; values
-share memory once nobody reads them any more.
+For few windows, much of the time of eager PyTorch goes into finding memory for results and into what it does around an
+operation. Here the operations are a list, each with its operands and the memory of its result; values share memory once
+nobody reads them any more.
 """
 
 from __future__ import annotations
