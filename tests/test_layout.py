@@ -19,6 +19,7 @@ ORDER = (
     "errors",
     "_checks",
     "_files",
+    "_cuda_graphs",
     "_checkpoint_files",
     "weights",
     "grouping",

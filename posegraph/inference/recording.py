@@ -6,20 +6,19 @@ filled up or cut, and how poses get in and out. What records is a `Recorder`, wh
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
+from posegraph._cuda_graphs import capture, run_aside
 from posegraph.inference.settings import exact_products
 
 __all__ = ["CudaRecorder", "RecordedForecast", "Recorder", "pieces", "sizes_to_record"]
 
 _LARGEST = 1024  # windows that fill a large device; a larger batch in pieces of it costs next to nothing
 _WARM_UP = 3  # calls before the recording, in which libraries and compilers set themselves up
-_ONE_RECORDING = threading.Lock()  # at a time in a process: PyTorch allows no more
 
 
 def sizes_to_record(batch_size: int | None) -> tuple[int, ...]:
@@ -108,18 +107,9 @@ class CudaRecorder:
         self, function: Callable[[torch.Tensor], torch.Tensor], given: torch.Tensor
     ) -> tuple[Callable[[], object], torch.Tensor]:
         """Record a function of ``given``; how to play it, and the memory that each play writes its result to."""
-        with _ONE_RECORDING, torch.cuda.device(self.device):
-            aside, current = torch.cuda.Stream(), torch.cuda.current_stream()
-            aside.wait_stream(current)
-            with torch.cuda.stream(aside):
-                for _ in range(_WARM_UP):
-                    function(given)
-            current.wait_stream(aside)
-            graph = torch.cuda.CUDAGraph()
-            # Other threads may use CUDA in the meantime; only what this one does belongs to the graph.
-            with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
-                result = function(given)
-        return graph.replay, result
+        with torch.cuda.device(self.device):
+            run_aside(lambda: [function(given) for _ in range(_WARM_UP)])
+            return capture(lambda: function(given), pool=self._pool, stream=self._stream)
 
     def begin(self) -> None:
         """Make the current stream wait for the one of the last call, if that is another."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 
+from posegraph._cuda_graphs import capture, run_aside
 from posegraph.training.steps import Step
 
 __all__ = ["CudaRecorder", "RecordedStep", "Recorder"]
@@ -36,19 +37,11 @@ class CudaRecorder:
 
     def warm_up(self, function: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Run on a stream of its own, so that nothing of it ends up in the recording."""
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            result = function()
-        torch.cuda.current_stream().wait_stream(stream)
-        return result
+        return run_aside(function)
 
     def record(self, function: Callable[[], torch.Tensor]) -> tuple[Callable[[], object], torch.Tensor]:
         """Record a graph, which keeps the memory that it works on."""
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            result = function()
-        return graph.replay, result
+        return capture(function)
 
 
 class RecordedStep:
