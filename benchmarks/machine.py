@@ -1,0 +1,61 @@
+"""What the figures of a run depend on besides the code: processor, GPU, threads, versions; and the code's commit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from posegraph.inference.choice import describe_machine
+
+ROOT = Path(__file__).parents[1]
+NO_CUDA = "no CUDA device"
+
+
+def describe() -> dict[str, Any]:
+    machine = describe_machine()
+    machine["versions"] |= {name: _version(name) for name in ("torch-geometric", "triton")}
+    return machine | {"omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"), "gpu": _gpu()}
+
+
+def without_device(device: str) -> str | None:
+    """Why nothing can run on a kind of device here; None if it can."""
+    return NO_CUDA if device == "cuda" and not torch.cuda.is_available() else None
+
+
+def commit() -> str:
+    """The commit of the code that runs, with a mark if files were changed since."""
+    return _output("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or "unknown"
+
+
+def _gpu() -> dict[str, Any] | None:
+    if not torch.cuda.is_available():
+        return None
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "name": properties.name,
+        "memory_gib": round(properties.total_memory / 2**30, 1),
+        "multiprocessors": properties.multi_processor_count,
+        "capability": f"{properties.major}.{properties.minor}",
+        "cuda": torch.version.cuda,
+        "driver": _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0") or "unknown",
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _output(*command: str) -> str:
+    """What a command prints; nothing if it fails or does not exist."""
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

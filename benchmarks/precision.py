@@ -1,0 +1,35 @@
+"""Number types of matrix products, and how far a result may be off in each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import torch
+
+DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
+"""Type of the factors."""
+TOLERANCE = {"fp32": 2e-6, "tf32": 5e-3, "bf16": 5e-2}
+"""Largest error of a forecast, relative to its largest coordinate: beyond it something is wrong, not rounded. In fp32
+that is twice what `posegraph.optimize` promises, since the plain model itself comes near to it in some runs."""
+
+
+@contextmanager
+def products_in(precision: str) -> Generator[None]:
+    """Products of float32 matrices in a precision, inside."""
+    before = torch.get_float32_matmul_precision()
+    if precision == "tf32":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    """Largest difference over the largest expected value; infinite for other shapes and for what is no number."""
+    if actual.shape != expected.shape:
+        return float("inf")
+    error = float((actual.double() - expected.double()).abs().max() / expected.double().abs().max())
+    return float("inf") if math.isnan(error) else error
