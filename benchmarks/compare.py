@@ -40,6 +40,8 @@ class Variant:
     """Multiplications and additions of a call."""
     setup_s: float = 0.0
     """About how long `prepare` takes, if that is long."""
+    copies: int = 1
+    """How many times the work of the others a call does."""
     own_memory: bool = False
     """Whether it allocates memory, and calls operations, that PyTorch does not see."""
 
@@ -58,7 +60,7 @@ class Comparison:
     error: Callable[[Variant, Run], float]
     """Error of a variant, prepared, relative to the truth."""
     windows: int
-    """Windows of a call."""
+    """Windows of a call, that is, of one copy."""
     least_bytes: int = 0
     """Bytes that a call has to move at the least: each weight and input read once, each output written once."""
     from_host: bool = False
@@ -82,7 +84,14 @@ def least_seconds(comparison: Comparison, roof: Roof) -> float:
     return (_CHECKS + _FEWEST_CALLS) * _ABOVE_ROOF * arithmetic + setup
 
 
-def compare(comparison: Comparison, device: str, *, seconds: float, min_calls: int = _FEWEST_CALLS) -> list[Outcome]:
+def compare(
+    comparison: Comparison,
+    device: str,
+    *,
+    seconds: float,
+    min_calls: int = _FEWEST_CALLS,
+    patience: float = float("inf"),
+) -> list[Outcome]:
     """Check, count and time all variants; a variant that is wrong, or does not work here, gets a reason for a time.
 
     Args:
@@ -90,6 +99,7 @@ def compare(comparison: Comparison, device: str, *, seconds: float, min_calls: i
         device: "cpu" or "cuda".
         seconds: For everything together, as far as ``min_calls`` allow. Half of it is kept for timing.
         min_calls: Fewest timed calls of a variant.
+        patience: Seconds that the fewest calls of a variant may take; the first variant is timed whatever they take.
     """
     end = time.perf_counter() + seconds
     reference = comparison.variants[0].key
@@ -100,7 +110,7 @@ def compare(comparison: Comparison, device: str, *, seconds: float, min_calls: i
         rows[variant.key] = row
         try:
             with comparison.around():
-                limit = float("inf") if variant.key == reference else seconds
+                limit = float("inf") if variant.key == reference else patience
                 runs[variant.key] = _checked(comparison, variant, device, row, limit)
         except _SkippedError as reason:
             row["skipped"] = str(reason)
@@ -116,7 +126,7 @@ def compare(comparison: Comparison, device: str, *, seconds: float, min_calls: i
             rows[variant.key] |= _rates(rows[variant.key], comparison, variant)
     for row in rows.values():
         if "time_ms" in row and "time_ms" in rows[reference]:
-            row["ratio"] = _round(rows[reference]["time_ms"] / row["time_ms"])
+            row["ratio"] = _round(row["windows_per_s"] / rows[reference]["windows_per_s"])
     return [Outcome(row, samples.get(key, ())) for key, row in rows.items()]
 
 
@@ -147,7 +157,7 @@ def _checked(comparison: Comparison, variant: Variant, device: str, row: Row, li
     value = comparison.inputs[0].to(device)
     call_s = _seconds(run, value, device)
     if _FEWEST_CALLS * call_s > limit:
-        raise _SkippedError(f"a call takes {call_s:.1g} s, too long for the {limit:.1g} s that this case has")
+        raise _SkippedError(f"a call takes {call_s:.1g} s, too long for the {limit:.2g} s that this case has")
     if not variant.own_memory:
         counted = counts.count(lambda: run(value), device)
         row["operations"] = counted.operations
@@ -178,9 +188,10 @@ def _times(series: Sequence[Sample]) -> Row:
 
 
 def _rates(row: Row, comparison: Comparison, variant: Variant) -> Row:
-    rates: Row = {"windows_per_s": _round(1e3 * comparison.windows / row["time_ms"], 4)}
+    windows = variant.copies * comparison.windows
+    rates: Row = {"windows_per_s": _round(1e3 * windows / row["time_ms"], 4)}
     if variant.flop:
-        rates["mflop_per_window"] = _round(variant.flop / comparison.windows / 1e6, 5)
+        rates["mflop_per_window"] = _round(variant.flop / windows / 1e6, 5)
     if comparison.least_bytes:
         rates["least_mib"] = _round(comparison.least_bytes / counts.MIB, 4)
     return rates

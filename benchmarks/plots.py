@@ -15,7 +15,7 @@ from posegraph.viz._style import CURVES, MARGIN
 
 Points = Sequence[tuple[float, float]]
 _STYLES = [("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."), ("v", "-"), (">", "--")]
-_HATCHES = ("", "////", "....")
+_HATCHES = ("", "////")
 _ALONG, _BELOW, _LEFT, _GAP = 210, 50, 66, 22
 
 
@@ -67,7 +67,10 @@ def bars(
         width, row, left = _style.WIDTH, 32, 170
         series = list(dict.fromkeys(key for group in values.values() for key in group))
         legend = _style.Legend(
-            {key: {"color": CURVES[i], "marker": "s", "ms": 9, "ls": ""} for i, key in enumerate(series)}, width,
+            {
+                f"{key} (hatched)" if _HATCHES[i] else key: {"color": CURVES[i], "marker": "s", "ms": 9, "ls": ""}
+                for i, key in enumerate(series)
+            }, width,
             color=_style.TEXT,
         )  # fmt: skip
         header = _style.Header(title, notes, width)
@@ -89,6 +92,7 @@ def bars(
         lowest = min(value for group in values.values() for value in group.values())
         axes.set(xscale="log", xlim=(lowest / 2, None), ylim=(len(values) - 0.5, -0.5))
         axes.set_yticks(range(len(values)), list(values))
+        _plain_numbers(axes.xaxis, (1,))
         _look(axes, "x")
         _style.draw_text(figure, left + (width - left - 60) / 2, 12, x_label, size=13, align="center")
         return _save(figure, path, mark)
@@ -101,15 +105,21 @@ def _curve(number: int) -> dict[str, Any]:
 
 
 def _decorate(axes: Any, ticks: Sequence[float], *, with_scale: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
-
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_minor_formatter(NullFormatter())
+    axes.set_xticks([], minor=True)
+    _plain_numbers(axes.yaxis, (1, 2, 5))
     _look(axes, "y")
     axes.tick_params(labelleft=with_scale)
     axes.tick_params(axis="x", labelsize=10)
+
+
+def _plain_numbers(axis: Any, multiples: Sequence[int]) -> None:
+    """Label a logarithmic axis 10, 100, 1,000 rather than by powers, at these multiples of each."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=multiples))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
+    axis.set_minor_locator(NullLocator())
 
 
 def _look(axes: Any, grid: str) -> None:

@@ -48,7 +48,7 @@ FIGURES: Mapping[str, str] = {
     "error": "largest difference from the truth, relative to the truth's largest value; null for no number at all",
     "calls": "timed calls",
     "time_ms": "the time that ratios and rates are made of: host_min_ms on the CPU, device_p50_ms on a GPU",
-    "ratio": "time of the case's first variant over this one's: above 1 is faster",
+    "ratio": "windows_per_s over that of the case's first variant: above 1 is faster",
     "windows_per_s": "windows of a call over its time",
     "host_min_ms": "by the host's clock: least",
     "host_p50_ms": "median",

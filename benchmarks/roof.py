@@ -38,7 +38,7 @@ class Roof:
 
 def measure(device: str, *, seconds: float) -> Roof:
     """Measure the ceilings; the time is shared by all. On a GPU this is its warm-up as well."""
-    size, copied = (2048, 2**26) if device == "cpu" else (8192, 2**31)
+    size, copied = (1024, 2**26) if device == "cpu" else (8192, 2**31)
     precisions = [name for name in DTYPES if device == "cuda" or name != "tf32"]
     share = seconds / (len(precisions) + 1)
     rates = {name: 2 * size**3 / _least(_product(size, name, device), device, share) for name in precisions}

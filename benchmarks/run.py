@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = session.content["rows"]
     failed = [row for row in rows if row.get("skipped", "").startswith(FAILED)]
     print(f"{chosen.out}: {len(rows)} rows, {len(results.measured(rows))} with figures, {len(failed)} that failed")
-    return bool(failed)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -100,8 +100,8 @@ class Session:
         comparison = case.prepare()
         needed = least_seconds(comparison, ceiling)
         if needed > min(_PATIENCE * share, left):
-            return [_skipped(f"needs about {needed:.1g} s, more than its share of the run's time, {share:.1g} s")]
-        return compare(comparison, case.device, seconds=share, min_calls=case.min_calls)
+            return [_skipped(f"needs about {needed:.2g} s, more than the {share:.2g} s that are its share")]
+        return compare(comparison, case.device, seconds=share, min_calls=case.min_calls, patience=share)
 
     def _roof(self, device: str) -> roof.Roof:
         """The highest ceilings seen so far; measured again from time to time."""
