@@ -79,7 +79,7 @@ class Subject:
         return forecast
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=20)
 def subject(
     name: str,
     device: str = "cpu",
