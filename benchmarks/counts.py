@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.autograd import profiler
+from torch.autograd import DeviceType, profiler
 from torch.utils.flop_counter import FlopCounterMode
 
 MIB = 2**20
@@ -77,5 +77,5 @@ def _peak(events: list[Any]) -> int:
 
 
 def _is_kernel(event: Any) -> bool:
-    on_gpu = event.device_type() == torch.autograd.DeviceType.CUDA
+    on_gpu = event.device_type() == DeviceType.CUDA
     return on_gpu and not event.name().startswith(("Memcpy", "Memset"))

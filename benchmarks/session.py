@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import backends, machine, results, roof
 from benchmarks.case import ALL, DEVICES, Case
-from benchmarks.compare import Outcome, Row, compare, least_seconds
+from benchmarks.compare import FAILED, Outcome, Row, compare, least_seconds
 
 _ROOF_S = {"cpu": 2.0, "cuda": 6.0}
 _ROOF_AGAIN_S, _ROOF_EVERY_S = 0.5, 30.0  # a shared machine shows what it can do only now and then
@@ -79,7 +80,11 @@ class Session:
         """The outcomes of a case: measured now, or, without their samples, earlier."""
         if self._is_done(case):
             return [Outcome(row) for row in self._rows[_key(case)]]
-        outcomes = self._measure(case)
+        try:
+            outcomes = self._measure(case)
+        except Exception as error:  # whatever it is, the other cases shall still be measured
+            traceback.print_exc()
+            outcomes = [_skipped(f"{FAILED}: {type(error).__name__}: {str(error).partition(chr(10))[0]}")]
         labelled = [Outcome({**case.labels, **outcome.row}, outcome.samples) for outcome in outcomes]
         self._rows[_key(case)] = [outcome.row for outcome in labelled]
         results.write(self.out, self.content)

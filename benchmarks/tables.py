@@ -77,6 +77,7 @@ def training(content: Content) -> str:
             f"`{row['subject']}`",
             str(row["batch"]),
             row["variant"],
+            row["precision"],
             *clock(row),
             cell(row, "ratio", ".2f"),
             rate(row),
@@ -86,8 +87,8 @@ def training(content: Content) -> str:
         for row in chosen.of_kind(content, "training")
         if row["variant"] != "plain" or not row["setting"]
     ]
-    heads = ["model", "windows", "step", "ms", "median", "99 %", "ratio", "windows/s", "memory, MiB", "% of products"]
-    return _table(heads, lines, left=(0, 2))
+    heads = ["model", "windows", "step", "precision", "ms", "median", "99 %", "ratio", "windows/s", "memory, MiB"]
+    return _table([*heads, "% of products"], lines, left=(0, 2, 3))
 
 
 def layers(content: Content) -> str:

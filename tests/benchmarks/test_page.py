@@ -76,7 +76,7 @@ def test_tables_hold_the_figures() -> None:
         "| `msrgcn-released` | fastest | 1,000 | 6 |",
     ]
     assert tables.variants(content).count("\n") == 2 + 7
-    assert "| `msrgcn-released` | 16 | fused | 60 | 90 | 120 | 1.50 |" in tables.training(content)
+    assert "| `msrgcn-released` | 16 | fused | fp32 | 60 | 90 | 120 | 1.50 |" in tables.training(content)
     assert "| GraphConv | forward | 1 | 2 | 0.50 |" in tables.layers(content)
     assert "| `msrgcn-released` | joints | 20 | 200 | 8 | onnx | 2 | 4.0 |" in tables.growth(content)
 

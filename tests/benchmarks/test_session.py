@@ -99,6 +99,16 @@ def test_cases_beyond_their_share_are_left_out(tmp_path: Path, monkeypatch: pyte
     assert outcome.row["skipped"] == "needs about 1e+03 s, more than the 10 s that are its share"
 
 
+def test_a_case_that_cannot_be_prepared_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def fail(comparison, roof) -> float:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(session, "least_seconds", fail)
+    (outcome,) = start([toys.case("a")], tmp_path / "results.json", seconds=10).measure(toys.case("a"))
+    assert outcome.row["skipped"] == "failed: RuntimeError: no"
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_the_machine_is_described() -> None:
     assert set(machine.describe()) == set(results.MACHINE)
     assert machine.without_device("cpu") is None

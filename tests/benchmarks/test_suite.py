@@ -56,12 +56,13 @@ def test_models_without_a_folded_form_say_so() -> None:
 
 def test_ways_to_train_are_compared() -> None:
     about = subject("msrgcn-1l", settings=toys.NARROW)
-    comparison = training.comparison(about, ["plain", "fused", "8 seeds"], Recipe(batch_size=4))
-    plain, fused, several = (outcome.row for outcome in compare(comparison, "cpu", seconds=0.02))
+    comparison = training.comparison(about, list(training.WAYS)[:3] + [("8 seeds", "fp32")], Recipe(batch_size=4))
+    plain, fused, narrow, several = (outcome.row for outcome in compare(comparison, "cpu", seconds=0.02))
     assert plain["ratio"] == 1.0
     assert fused["operations"] < plain["operations"]
     assert several["windows_per_s"] == pytest.approx(8 * 4000 / several["time_ms"], rel=1e-2)
-    assert several["error"] < training.TOLERANCE
+    assert [row["precision"] for row in (plain, fused, narrow, several)] == ["fp32", "fp32", "bf16", "fp32"]
+    assert 0 < narrow["error"] < training.TOLERANCE["bf16"]
 
 
 def test_a_wrong_step_gets_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,10 +70,9 @@ def test_a_wrong_step_gets_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
         step = training.plain(*arguments)
         return lambda numbers: 1.01 * step(numbers)
 
-    monkeypatch.setitem(training.WAYS, "fused", training.Way(shifted))
-    comparison = training.comparison(
-        subject("msrgcn-1l", settings=toys.NARROW), ["plain", "fused"], Recipe(batch_size=4)
-    )
+    monkeypatch.setitem(training.WAYS, ("fused", "fp32"), training.Way(shifted))
+    about = subject("msrgcn-1l", settings=toys.NARROW)
+    comparison = training.comparison(about, [("plain", "fp32"), ("fused", "fp32")], Recipe(batch_size=4))
     _, wrong = (outcome.row for outcome in compare(comparison, "cpu", seconds=0.02))
     assert "is above the tolerance 1e-03" in wrong["skipped"]
 
