@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from benchmarks.compare import Key
 from posegraph.inference.backends import BACKENDS
 
 SLOW_SETUP_S = 60.0
@@ -12,12 +11,9 @@ OWN_MEMORY = frozenset({"onnx", "openvino"})
 """Backends whose runtimes allocate and compute outside PyTorch."""
 
 
-def quick(backend: str) -> bool:
-    return BACKENDS[backend].quick
-
-
-def slow(backend: str) -> bool:
-    return not quick(backend)
+def setup_seconds(backend: str) -> float:
+    """About how long a backend takes to be ready, if that is long."""
+    return 0.0 if BACKENDS[backend].quick else SLOW_SETUP_S
 
 
 def missing(device: str) -> dict[str, str | None]:
@@ -25,11 +21,11 @@ def missing(device: str) -> dict[str, str | None]:
     return {name: backend.missing() for name, backend in BACKENDS.items()}
 
 
-def optimised(device: str, kind: Callable[[str], bool], only: str | None = None) -> list[tuple[str, str]]:
-    """Backends of a kind that can be used on a device here, with their precisions."""
+def keys(device: str, *, quick: bool) -> list[Key]:
+    """Backends that can be used on a device here and are quickly ready, or are not, with their precisions."""
     return [
         (name, precision)
         for name, why in missing(device).items()
-        if why is None and kind(name) and only in (None, name)
+        if why is None and BACKENDS[name].quick == quick
         for precision in BACKENDS[name].precisions
     ]

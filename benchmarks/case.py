@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmarks.compare import Comparison
+from benchmarks.compare import Comparison, Key
 
 Kind = Literal["inference", "training", "layers", "scaling"]
 KINDS: tuple[Kind, ...] = ("inference", "training", "layers", "scaling")
 DEVICES = ("cpu", "cuda")
-ALL = ("all", "all")
+ALL: Key = ("all", "all")
 """Variant and precision of a row that stands for all of a case."""
 
 
@@ -24,7 +24,7 @@ class Case:
     subject: str
     """Model or layer."""
     batch: int
-    variants: Sequence[tuple[str, str]]
+    variants: Sequence[Key]
     """Names and precisions of what is compared."""
     prepare: Callable[[], Comparison]
     setting: str = ""

@@ -21,6 +21,8 @@ FAILED = "failed"
 """What the reason begins with if a variant should have worked."""
 Row = dict[str, Any]
 """Figures of one variant, or why there are none; `benchmarks.results` says which keys there are."""
+Key = tuple[str, str]
+"""Name and precision of a variant."""
 _CHECKS = 4  # calls of each variant before it is timed: two for its error, a warm-up, one that is counted
 _FEWEST_CALLS = 3
 _ABOVE_ROOF = 1.5  # how much longer a call takes, at a guess, than its arithmetic at the measured rate in float32
@@ -46,7 +48,7 @@ class Variant:
     """Whether it allocates memory, and calls operations, that PyTorch does not see."""
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         return self.name, self.precision
 
 
@@ -103,8 +105,8 @@ def compare(
     """
     end = time.perf_counter() + seconds
     reference = comparison.variants[0].key
-    rows: dict[tuple[str, str], Row] = {}
-    runs: dict[tuple[str, str], Run] = {}
+    rows: dict[Key, Row] = {}
+    runs: dict[Key, Run] = {}
     for variant in comparison.variants:
         row: Row = {"variant": variant.name, "precision": variant.precision}
         rows[variant.key] = row

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
 import posegraph
-from benchmarks.backends import OWN_MEMORY, SLOW_SETUP_S, optimised, quick, slow
+from benchmarks import backends
 from benchmarks.case import Case
-from benchmarks.compare import Comparison, Variant
+from benchmarks.compare import Comparison, Key, Variant
 from benchmarks.precision import TOLERANCE, products_in, relative_error
 from benchmarks.subjects import Subject, random_poses, subject
 from benchmarks.timing import Run
@@ -18,6 +18,7 @@ from posegraph import registry
 HEADLINE = ("msrgcn-released", "traj-gcn", "msrgcn")
 BATCHES = (1, 4, 16, 64, 256, 1024, 4096)
 HEADLINE_BATCHES = (1, 128, 16, 4096, 4, 64, 256, 1024)
+PLAIN = ("plain", "fp32")
 SLOW_BATCHES = {"cpu": (1, 128), "cuda": (1, 128, 4096)}
 _CHECKED_WINDOWS = 16  # of a batch, spread over it, that are computed in float64
 
@@ -28,71 +29,52 @@ def cases(device: str, models: Sequence[str] | None = None) -> Iterator[Case]:
     for name in names:
         headline = name in HEADLINE
         for order, batch in enumerate(HEADLINE_BATCHES if headline else BATCHES):
-            yield Case(
-                kind="inference",
-                device=device,
-                subject=name,
-                batch=batch,
-                variants=(*plain(device), *optimised(device, quick)),
-                prepare=lambda name=name, batch=batch: comparison(subject(name, device), batch, quick),
+            yield _case(
+                device,
+                name,
+                batch,
+                [*plain(device), *backends.keys(device, quick=True)],
                 rank=(0 if order < 4 else 2) + HEADLINE.index(name) if headline else 20 + order,
                 weight=(6.0 if order < 2 else 3.0) if headline else 1.0,
-                min_calls=100 if device == "cuda" and batch <= 64 else 3,
             )
-    for batch in SLOW_BATCHES[device]:
-        for chosen in sorted({name for name, _ in optimised(device, slow)}):
-            if HEADLINE[0] in names:
-                yield Case(
-                    kind="inference",
-                    device=device,
-                    subject=HEADLINE[0],
-                    setting=chosen,
-                    batch=batch,
-                    variants=(plain(device)[0], *optimised(device, slow, chosen)),
-                    prepare=lambda batch=batch, chosen=chosen: comparison(
-                        subject(HEADLINE[0], device), batch, slow, chosen, reference_only=True
-                    ),
-                    rank=6 if device == "cuda" else 100,
-                    weight=6.0,
-                )
+    if HEADLINE[0] in names:
+        slow = backends.keys(device, quick=False)
+        for batch in SLOW_BATCHES[device]:
+            for backend in dict.fromkeys(name for name, _ in slow):
+                keys = [PLAIN, *(key for key in slow if key[0] == backend)]
+                rank = 6 if device == "cuda" else 100
+                yield _case(device, HEADLINE[0], batch, keys, setting=backend, rank=rank, weight=6.0)
 
 
-def plain(device: str) -> list[tuple[str, str]]:
-    """The plain model in float32, and as PyTorch itself makes it faster."""
-    return [("plain", precision) for precision in TOLERANCE if device == "cuda" or precision != "tf32"]
+def _case(
+    device: str, name: str, batch: int, keys: Sequence[Key], *, setting: str = "", rank: int, weight: float
+) -> Case:
+    return Case(
+        kind="inference",
+        device=device,
+        subject=name,
+        setting=setting,
+        batch=batch,
+        variants=keys,
+        prepare=lambda: comparison(subject(name, device), batch, keys),
+        rank=rank,
+        weight=weight,
+        min_calls=100 if device == "cuda" and batch <= 64 else 3,
+    )
 
 
-def comparison(
-    about: Subject,
-    batch: int,
-    kind: Callable[[str], bool],
-    only: str | None = None,
-    *,
-    reference_only: bool = False,
-    precisions: Sequence[str] = tuple(TOLERANCE),
-) -> Comparison:
-    """Plain and optimised forecasts of a batch."""
+def plain(device: str) -> list[Key]:
+    """The plain model, in float32 and in what PyTorch itself can make it compute in."""
+    return [(PLAIN[0], precision) for precision in TOLERANCE if device == "cuda" or precision != "tf32"]
+
+
+def comparison(about: Subject, batch: int, keys: Sequence[Key]) -> Comparison:
+    """Ways to forecast a batch, the plain model first."""
     model = about.model
     inputs = random_poses(batch, model.observed_frames, model.num_joints)
-    plain_ones = [
-        Variant(name, precision, lambda p=precision: _plain(about, p), TOLERANCE[precision], batch * about.flop)
-        for name, precision in plain(about.device)[: 1 if reference_only else None]
-    ]
-    optimised_ones = [
-        Variant(
-            name,
-            precision,
-            lambda n=name, p=precision: _optimised(about, n, p, batch),
-            TOLERANCE[precision],
-            batch * about.flop_folded,
-            setup_s=SLOW_SETUP_S if slow(name) else 0.0,
-            own_memory=name in OWN_MEMORY,
-        )
-        for name, precision in optimised(about.device, kind, only)
-    ]
     truth = _Truth(about, inputs)
     return Comparison(
-        variants=[variant for variant in (*plain_ones, *optimised_ones) if variant.precision in precisions],
+        variants=[_variant(about, batch, *key) for key in keys],
         inputs=inputs,
         error=lambda _, run: truth.error(run),
         windows=batch,
@@ -101,22 +83,35 @@ def comparison(
     )
 
 
+def _variant(about: Subject, batch: int, name: str, precision: str) -> Variant:
+    tolerance = TOLERANCE[precision]
+    if name == PLAIN[0]:
+        return Variant(name, precision, lambda: _plain(about, precision), tolerance, flop=batch * about.flop)
+    return Variant(
+        name,
+        precision,
+        lambda: _optimised(about, batch, name, precision),
+        tolerance,
+        flop=batch * about.flop_folded,
+        setup_s=backends.setup_seconds(name),
+        own_memory=name in backends.OWN_MEMORY,
+    )
+
+
 def _plain(about: Subject, precision: str) -> Run:
     def predict(poses: torch.Tensor) -> torch.Tensor:
-        with products_in(precision), torch.autocast(about.device, torch.bfloat16, enabled=precision == "bf16"):
-            return about.model.predict(poses, *about.labels(len(poses)))
-
-    def predict_exactly(
-        poses: torch.Tensor,
-    ) -> torch.Tensor:
-        # Nothing around it, not even what does nothing: others are compared with this.
         return about.model.predict(poses, *about.labels(len(poses)))
 
-    return predict_exactly if precision == "fp32" else predict
+    def predict_in(poses: torch.Tensor) -> torch.Tensor:
+        with products_in(precision), torch.autocast(about.device, torch.bfloat16, enabled=precision == "bf16"):
+            return predict(poses)
+
+    return predict if precision == "fp32" else predict_in  # nothing around what all others are compared with
 
 
-def _optimised(about: Subject, backend: str, precision: str, batch: int) -> Run:
-    return posegraph.optimize(about.model, batch_size=batch, backend=backend, precision=precision).predict  # type: ignore[arg-type]
+def _optimised(about: Subject, batch: int, backend: str, precision: str) -> Run:
+    fast = posegraph.optimize(about.model, batch_size=batch, backend=backend, precision=precision)  # type: ignore[arg-type]
+    return fast.predict
 
 
 class _Truth:
@@ -133,12 +128,10 @@ class _Truth:
         if not self._expected:
             self._expected = [self._exact(poses) for poses in self.inputs]
         forecasts = [run(poses.to(self.about.device)).cpu() for poses in self.inputs]
-        return max(
-            relative_error(forecast[self.windows].float(), expected)
-            if bool(forecast.isfinite().all())
-            else float("inf")
-            for forecast, expected in zip(forecasts, self._expected, strict=True)
-        )
+        if not all(bool(forecast.isfinite().all()) for forecast in forecasts):
+            return float("inf")
+        errors = map(relative_error, (forecast[self.windows].float() for forecast in forecasts), self._expected)
+        return max(errors)
 
     def _exact(self, poses: torch.Tensor) -> torch.Tensor:
         chosen = poses[self.windows].double().to(self.about.device)

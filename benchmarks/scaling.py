@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.backends import optimised, quick
+from benchmarks import backends
 from benchmarks.case import Case
-from benchmarks.inference import comparison
+from benchmarks.inference import PLAIN, comparison
 from benchmarks.subjects import subject
 
 BATCH = 16
@@ -16,11 +16,11 @@ JOINTS = (10, 25, 50, 100, 200)
 FUTURE_FRAMES = (5, 10, 25, 50, 100)
 SCALES = (1, 2, 3, 4)
 _WIDTHS = (64, 128, 256, 512)
-_PLAIN = ("plain", "fp32")
 
 
 def cases(device: str) -> Iterator[Case]:
     """One axis at a time; the others stay at the model's own values."""
+    keys = [PLAIN, *(key for key in backends.keys(device, quick=True) if key[1] == PLAIN[1])]
     for rank, name in enumerate(MODELS):
         for axis, values in (("joints", JOINTS), ("future_frames", FUTURE_FRAMES), ("scales", SCALES)):
             for value in values:
@@ -30,9 +30,9 @@ def cases(device: str) -> Iterator[Case]:
                     subject=name,
                     setting=f"{axis}={value}",
                     batch=BATCH,
-                    variants=[_PLAIN, *(key for key in optimised(device, quick) if key[1] == "fp32")],
+                    variants=keys,
                     prepare=lambda name=name, axis=axis, value=value: comparison(
-                        subject(name, device, **_changes(name, axis, value)), BATCH, quick, precisions=("fp32",)
+                        subject(name, device, **_changes(name, axis, value)), BATCH, keys
                     ),
                     rank=10 + rank,
                 )

@@ -13,7 +13,7 @@ from torch import nn
 
 from benchmarks.backends import SLOW_SETUP_S
 from benchmarks.case import Case
-from benchmarks.compare import Comparison, Variant
+from benchmarks.compare import Comparison, Key, Variant
 from benchmarks.inference import HEADLINE
 from benchmarks.precision import products_in, relative_error
 from benchmarks.subjects import Subject, random_poses, subject
@@ -32,8 +32,6 @@ TOLERANCE = {"fp32": 1e-3, "tf32": 5e-3, "bf16": 5e-2}
 """Largest difference of losses from those of the plain step, relative to the largest of them."""
 _CHECKED_STEPS = {"cpu": 2, "cuda": 6}  # on a GPU enough for a step to be recorded and replayed
 _WINDOWS = 1024
-Key = tuple[str, str]
-"""Name and precision."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def test_both_clocks_are_read() -> None:
 def test_rows_have_the_figures_of_a_gpu() -> None:
     subject.cache_clear()
     about = subject("msrgcn-1l", "cuda", settings=toys.NARROW)
-    comparison = inference.comparison(about, 2, lambda name: False, precisions=("fp32", "tf32"))
+    comparison = inference.comparison(about, 2, [("plain", "fp32"), ("plain", "tf32")])
     rows = [outcome.row for outcome in compare(comparison, "cuda", seconds=0.0, min_calls=3)]
     assert [(row["variant"], row["precision"]) for row in rows] == [("plain", "fp32"), ("plain", "tf32")]
     labels = {"kind": "inference", "device": "cuda", "subject": "msrgcn-1l", "setting": "", "batch": 2}

@@ -19,7 +19,7 @@ def _known_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roof, "measure", lambda device, seconds: toys.ROOF)
 
 
-def start(cases: list[Case], out: Path, seconds: float = 0.05, **options) -> Session:
+def start(cases: list[Case], out: Path, seconds: float = 10.0, **options) -> Session:
     return Session(cases, out, seconds=seconds, command="test", **{"commit": "0123456789ab", **options})
 
 
