@@ -14,9 +14,12 @@ from posegraph.viz import _style
 from posegraph.viz._style import CURVES, MARGIN
 
 Points = Sequence[tuple[float, float]]
+_WIDTH = _style.WIDTH
 _STYLES = [("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."), ("v", "-"), (">", "--")]
-_HATCHES = ("", "////")
-_ALONG, _BELOW, _LEFT, _GAP = 210, 50, 66, 22
+_HATCHES = {"": "", " (hatched)": "////"}
+"""Patterns of bars, by what the legend says of them."""
+_ALONG, _BELOW, _LEFT, _GAP = 210, 50, 66, 22  # of curves, in pixels
+_ROW, _NAMES, _RIGHT, _SCALE = 32, 170, 60, 44  # of bars
 
 
 @dataclass(frozen=True)
@@ -36,25 +39,20 @@ def digest(content: Mapping[str, Any]) -> str:
 def curves(path: Path, panels: Sequence[Panel], *, title: str, notes: Sequence[str], y_label: str, mark: str) -> Path:
     """Write a PNG with panels side by side, of one height and scale, both axes logarithmic."""
     with _style.default_style():
-        width = _style.WIDTH
         names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
         styles = {name: _curve(number) for number, name in enumerate(names)}
-        header, legend = _style.Header(title, notes, width), _style.Legend(styles, width, mark=30, color=_style.TEXT)
-        height = round(header.height + legend.height + _ALONG + _BELOW + 34)
-        figure = _style.new_figure(width, height)
-        header.draw(figure)
-        legend.draw(figure, height - header.height - 2)
+        figure = _figure(title, notes, _style.Legend(styles, _WIDTH, mark=30, color=_style.TEXT), _ALONG + _BELOW + 34)
         values = [y for panel in panels for points in panel.curves.values() for _, y in points]
-        across = (width - _LEFT - MARGIN - _GAP * (len(panels) - 1)) / len(panels)
+        across = (_WIDTH - _LEFT - MARGIN - _GAP * (len(panels) - 1)) / len(panels)
         for number, panel in enumerate(panels):
-            x = _LEFT + number * (across + _GAP)
-            axes = _style.add_axes(figure, (x, _BELOW, across, _ALONG))
+            left = _LEFT + number * (across + _GAP)
+            axes = _style.add_axes(figure, (left, _BELOW, across, _ALONG))
             for name, points in panel.curves.items():
                 axes.plot(*zip(*points, strict=True), **styles[name])
             axes.set(xscale="log", yscale="log", ylim=(min(values) / 1.4, max(values) * 1.4))
             _decorate(axes, sorted({x for points in panel.curves.values() for x, _ in points}), with_scale=not number)
-            _style.draw_text(figure, x, _BELOW + _ALONG + 14, panel.title, size=13, weight="bold")
-            _style.draw_text(figure, x + across / 2, 14, panel.x_label, size=13, align="center")
+            _style.draw_text(figure, left, _BELOW + _ALONG + 14, panel.title, size=13, weight="bold")
+            _style.draw_text(figure, left + across / 2, 14, panel.x_label, size=13, align="center")
         _style.draw_text(figure, MARGIN - 2, _BELOW + _ALONG / 2, y_label, size=13, align="center", rotation=90)
         return _save(figure, path, mark)
 
@@ -62,40 +60,41 @@ def curves(path: Path, panels: Sequence[Panel], *, title: str, notes: Sequence[s
 def bars(
     path: Path, values: Mapping[str, Mapping[str, float]], *, title: str, notes: Sequence[str], x_label: str, mark: str
 ) -> Path:
-    """Write a PNG with a group of horizontal bars for each name, one a series, on a logarithmic axis."""
+    """Write a PNG with a group of one or two horizontal bars for each name, on a logarithmic axis."""
     with _style.default_style():
-        width, row, left = _style.WIDTH, 32, 170
         series = list(dict.fromkeys(key for group in values.values() for key in group))
-        legend = _style.Legend(
-            {
-                f"{key} (hatched)" if _HATCHES[i] else key: {"color": CURVES[i], "marker": "s", "ms": 9, "ls": ""}
-                for i, key in enumerate(series)
-            }, width,
-            color=_style.TEXT,
-        )  # fmt: skip
-        header = _style.Header(title, notes, width)
-        along = row * len(values)
-        height = round(header.height + legend.height + along + 56)
-        figure = _style.new_figure(width, height)
-        header.draw(figure)
-        legend.draw(figure, height - header.height - 2)
-        axes = _style.add_axes(figure, (left, 44, width - left - 60, along))
+        looks = dict(zip(series, zip(CURVES, _HATCHES.items(), strict=False), strict=False))
+        meanings = {
+            f"{key}{hatched}": {"color": color, "marker": "s", "ms": 9, "ls": ""}
+            for key, (color, (hatched, _)) in looks.items()
+        }
+        along, across = _ROW * len(values), _WIDTH - _NAMES - _RIGHT
+        figure = _figure(title, notes, _style.Legend(meanings, _WIDTH, color=_style.TEXT), along + _SCALE + 12)
+        axes = _style.add_axes(figure, (_NAMES, _SCALE, across, along))
         thickness = 0.8 / len(series)
-        for i, key in enumerate(series):
-            for place, group in enumerate(values.values()):
-                if key not in group:
-                    continue
-                y = place + (i - (len(series) - 1) / 2) * thickness
-                axes.barh(y, group[key], thickness, color=CURVES[i], hatch=_HATCHES[i], edgecolor="white", linewidth=0)
-                axes.annotate(_number(group[key]), (group[key], y), (4, 0), textcoords="offset points", fontsize=10,
-                              va="center", color=_style.TEXT)  # fmt: skip
-        lowest = min(value for group in values.values() for value in group.values())
-        axes.set(xscale="log", xlim=(lowest / 2, None), ylim=(len(values) - 0.5, -0.5))
+        for number, (key, (color, (_, hatch))) in enumerate(looks.items()):
+            places = [place for place, group in enumerate(values.values()) if key in group]
+            middles = [place + (number - (len(series) - 1) / 2) * thickness for place in places]
+            widths = [group[key] for group in values.values() if key in group]
+            drawn = axes.barh(middles, widths, thickness, color=color, hatch=hatch, edgecolor="white", linewidth=0)
+            axes.bar_label(drawn, [_number(width) for width in widths], padding=4, fontsize=10, color=_style.TEXT)
+        least = min(value for group in values.values() for value in group.values())
+        axes.set(xscale="log", xlim=(least / 2, None), ylim=(len(values) - 0.5, -0.5))
         axes.set_yticks(range(len(values)), list(values))
         _plain_numbers(axes.xaxis, (1,))
         _look(axes, "x")
-        _style.draw_text(figure, left + (width - left - 60) / 2, 12, x_label, size=13, align="center")
+        _style.draw_text(figure, _NAMES + across / 2, 12, x_label, size=13, align="center")
         return _save(figure, path, mark)
+
+
+def _figure(title: str, notes: Sequence[str], legend: _style.Legend, below: float) -> Any:
+    """A figure with its title and legend, and room for so many pixels below them."""
+    header = _style.Header(title, notes, _WIDTH)
+    height = round(header.height + legend.height + below)
+    figure = _style.new_figure(_WIDTH, height)
+    header.draw(figure)
+    legend.draw(figure, height - header.height - 2)
+    return figure
 
 
 def _curve(number: int) -> dict[str, Any]:
