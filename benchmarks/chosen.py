@@ -95,6 +95,17 @@ def rate(row: Row | None) -> str:
     return "" if row is None else f"{float(format(row['windows_per_s'], '.3g')):,.0f}"
 
 
+def error(row: Row) -> str:
+    """An error with one digit and a power of ten, which no line break parts."""
+    if not row["error"]:
+        return "0"
+    digit, _, power = f"{row['error']:.0e}".partition("e")
+    return f"{digit}·10{str(int(power)).translate(_RAISED)}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def cell(row: Row, key: str, form: str) -> str:
     """A figure, or nothing where there is none."""
     return format(row[key], form) if key in row else ""

@@ -27,6 +27,11 @@ def without_device(device: str) -> str | None:
     return NO_CUDA if device == "cuda" and not torch.cuda.is_available() else None
 
 
+def load() -> dict[str, float]:
+    """The machine's load average of the last minute, where it has one: programs that compute at a time, ours included."""
+    return {"load": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
+
+
 def commit() -> str:
     """The commit of the code that runs, with a mark if files were changed since."""
     return _output("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or "unknown"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 
 from benchmarks import chosen, pictures, results, tables
 from benchmarks.chosen import Content
@@ -81,7 +82,7 @@ def headline(content: Content) -> str:
             if row is not None:
                 lines.append(
                     f"* {windows} in {precision}: {row['ratio']:.1f} times as fast as the plain model, "
-                    f"with {row['variant']} ({chosen.ms(row['time_ms'])} ms, error {row['error']:.0e})\n"
+                    f"with {row['variant']} ({chosen.ms(row['time_ms'])} ms, error {chosen.error(row)})\n"
                 )
     return "".join(lines)
 
@@ -122,6 +123,12 @@ def _facts(content: Content) -> str:
     if chosen.device(content) == "cuda":
         gpu = machine["gpu"]
         paragraphs.append(f"GPU memory {gpu['memory_gib']} GiB, CUDA {gpu['cuda']}, driver {gpu['driver']}.")
+    loads = [row["load"] for row in results.measured(content["rows"]) if "load" in row]
+    if loads:
+        paragraphs.append(
+            f"On average {fmean(loads):.1f} programs computed at a time, this one included: where medians are far above "
+            "the least time, others had the processor."
+        )
     for device, roof in content["roofs"].items():
         rates = ", ".join(f"{rate:,.0f} GFLOP/s in {precision}" for precision, rate in roof["gflop_per_s"].items())
         paragraphs.append(

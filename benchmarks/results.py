@@ -63,6 +63,7 @@ FIGURES: Mapping[str, str] = {
     "held_memory_mib": "GPU memory that making the variant ready left allocated",
     "mflop_per_window": "multiplications and additions in matrix products, one each, in millions",
     "least_mib": "weights, input and output: what a call has to move at the least",
+    "load": "load average of the machine over the minute before the case was done",
     "arithmetic_percent": "of the measured rate of matrix products in this precision",
     "memory_percent": "of the measured copy rate, with least_mib moved by a call; above 100 where caches keep it",
 }

@@ -85,7 +85,11 @@ class Session:
         except Exception as error:  # whatever it is, the other cases shall still be measured
             traceback.print_exc()
             outcomes = [_skipped(f"{FAILED}: {type(error).__name__}: {str(error).partition(chr(10))[0]}")]
-        labelled = [Outcome({**case.labels, **outcome.row}, outcome.samples) for outcome in outcomes]
+        load = machine.load()
+        labelled = [
+            Outcome({**case.labels, **outcome.row, **(load if "time_ms" in outcome.row else {})}, outcome.samples)
+            for outcome in outcomes
+        ]
         self._rows[_key(case)] = [outcome.row for outcome in labelled]
         results.write(self.out, self.content)
         for outcome in labelled:

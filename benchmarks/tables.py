@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import chosen
-from benchmarks.chosen import Choice, Content, cell, clock, ms, rate
+from benchmarks.chosen import Choice, Content, cell, clock, error, ms, rate
 from benchmarks.compare import Row
 from benchmarks.inference import HEADLINE
 from benchmarks.machine import NO_CUDA
@@ -26,7 +26,7 @@ def latency(content: Content) -> str:
             continue
         line = [f"`{model}`", *clock(plain)]
         if fastest is not None:
-            line += [fastest["variant"], *clock(fastest), f"{fastest['ratio']:.1f}", f"{fastest['error']:.0e}"]
+            line += [fastest["variant"], *clock(fastest), f"{fastest['ratio']:.1f}", error(fastest)]
         lines.append(line)
     heads = ["model", "plain, ms", "median", "99 %", "fastest", "ms", "median", "99 %", "ratio", "error"]
     return _table(heads, lines, left=(0, 4))
@@ -59,8 +59,8 @@ def variants(content: Content) -> str:
             row["precision"],
             *clock(row),
             cell(row, "ratio", ".2f"),
-            f"{row['error']:.0e}",
-            f"{row['setup_s']:.2g}",
+            error(row),
+            f"{row['setup_s']:.1f}",
             cell(row, "call_memory_mib", ".3g"),
             *([cell(row, "kernels", "d"), ms(row["host_p50_ms"])] if on_gpu else [cell(row, "operations", "d")]),
             cell(row, "arithmetic_percent", ".0f"),
@@ -96,12 +96,13 @@ def layers(content: Content) -> str:
     cases: dict[tuple[str, str, int], list[Row]] = {}
     for row in chosen.of_kind(content, "layers"):
         cases.setdefault((row["subject"], row["setting"], row["batch"]), []).append(row)
-    others = dict.fromkeys(row["variant"] for rows in cases.values() for row in rows[1:])  # the first is ours
     lines = []
-    for (subject, setting, batch), (ours, *rest) in cases.items():
+    for (subject, setting, batch), (ours, *rest) in cases.items():  # the first is ours
         longer = {row["variant"]: f"{1 / row['ratio']:.2f}" for row in rest if "ratio" in row}
-        lines.append([subject, setting, str(batch), ms(ours["time_ms"]), *(longer.get(name, "") for name in others)])
-    return _table(["layer", "", "batch", "ms", *others], lines, left=(0, 1))
+        einsum = longer.pop("einsum", "")
+        others = ", ".join(f"{name} {times}" for name, times in longer.items())
+        lines.append([subject, setting, str(batch), ms(ours["time_ms"]), einsum, others])
+    return _table(["layer", "", "batch", "ms", "einsum", "others"], lines, left=(0, 1, 5))
 
 
 def growth(content: Content) -> str:

@@ -49,6 +49,7 @@ def results() -> dict:
             toys.row("fused", 60.0, kind="training", batch=16, ratio=1.5),
             toys.row("GraphConv", 2.0, kind="layers", subject="GraphConv", setting="forward", ratio=1.0),
             toys.row("einsum", 1.0, kind="layers", subject="GraphConv", setting="forward", ratio=2.0),
+            toys.row("GCNConv", 16.0, kind="layers", subject="GraphConv", setting="forward", ratio=0.125),
             *(
                 toys.row(name, time, kind="scaling", setting=f"joints={joints}", batch=16, ratio=ratio)
                 for joints in (10, 20)
@@ -70,15 +71,22 @@ def test_the_fastest_variant_is_chosen() -> None:
 
 def test_tables_hold_the_figures() -> None:
     content = results()
-    assert "| `msrgcn-released` | 4 | 6 | 8 | onnx | 1 | 1.5 | 2 | 4.0 | 3e-07 |" in tables.latency(content)
+    assert "| `msrgcn-released` | 4 | 6 | 8 | onnx | 1 | 1.5 | 2 | 4.0 | 3·10⁻⁷ |" in tables.latency(content)
     assert tables.throughput(content).splitlines()[2:] == [
         "| `msrgcn-released` | plain | 250 | 2 |",
         "| `msrgcn-released` | fastest | 1,000 | 6 |",
     ]
     assert tables.variants(content).count("\n") == 2 + 7
     assert "| `msrgcn-released` | 16 | fused | fp32 | 60 | 90 | 120 | 1.50 |" in tables.training(content)
-    assert "| GraphConv | forward | 1 | 2 | 0.50 |" in tables.layers(content)
+    assert "| GraphConv | forward | 1 | 2 | 0.50 | GCNConv 8.00 |" in tables.layers(content)
     assert "| `msrgcn-released` | joints | 20 | 200 | 8 | onnx | 2 | 4.0 |" in tables.growth(content)
+
+
+def test_load_is_shown() -> None:
+    content = results()
+    content["rows"][0]["load"], content["rows"][1]["load"] = 2.0, 5.0
+    assert "On average 3.5 programs computed at a time" in page.render({"cpu": content})
+    assert "programs computed" not in page.render({"cpu": results()})
 
 
 def test_losses_are_shown() -> None:
@@ -97,9 +105,9 @@ def test_what_was_not_measured_is_shown() -> None:
 
 def test_headline_figures() -> None:
     assert page.headline(results()).splitlines() == [
-        "* one window in fp32: 4.0 times as fast as the plain model, with onnx (1 ms, error 3e-07)",
-        "* one window in bf16: 8.0 times as fast as the plain model, with eager (0.5 ms, error 4e-03)",
-        "* 128 windows in fp32: 2.5 times as fast as the plain model, with onnx (160 ms, error 3e-07)",
+        "* one window in fp32: 4.0 times as fast as the plain model, with onnx (1 ms, error 3·10⁻⁷)",
+        "* one window in bf16: 8.0 times as fast as the plain model, with eager (0.5 ms, error 4·10⁻³)",
+        "* 128 windows in fp32: 2.5 times as fast as the plain model, with onnx (160 ms, error 3·10⁻⁷)",
     ]
     text = f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n"
     assert (
@@ -120,7 +128,7 @@ def test_a_run_of_two_devices_is_shown_as_two() -> None:
     assert "## Example Processor, 1 thread\n" in text
     assert "## Example GPU\n" in text
     assert "GPU memory 80.0 GiB, CUDA 13.0, driver 580." in text
-    assert "| 1 | plain | fp32 | 4 | 6 | 8 | 1.00 | 3e-07 | 0.1 |  | 86 | 6 |" in text
+    assert "| 1 | plain | fp32 | 4 | 6 | 8 | 1.00 | 3·10⁻⁷ | 0.1 |  | 86 | 6 |" in text
     assert chosen.by_device("cpu", results()) == {"cpu": results()}
 
 

@@ -23,9 +23,10 @@ def start(cases: list[Case], out: Path, seconds: float = 10.0, **options) -> Ses
     return Session(cases, out, seconds=seconds, command="test", **{"commit": "0123456789ab", **options})
 
 
-def test_the_file_is_written_after_each_case(tmp_path: Path) -> None:
+def test_the_file_is_written_after_each_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out, lines = tmp_path / "new" / "results.json", list[str]()
     cases = [toys.case("a"), toys.case("b", plain=lambda x: x + x, wrong=lambda x: x)]
+    monkeypatch.setattr(machine, "load", lambda: {"load": 1.5})
     run = start(cases, out, report=lines.append)
     run.measure(cases[0])
     assert [row["subject"] for row in results.read(out)["rows"]] == ["a"]
@@ -39,7 +40,7 @@ def test_the_file_is_written_after_each_case(tmp_path: Path) -> None:
     ]
     assert content["roofs"] == {"cpu": toys.ROOF.to_json()}
     assert content["command"] == "test"
-    assert "arithmetic_percent" in content["rows"][0]
+    assert {"arithmetic_percent", "load"} <= set(content["rows"][0])
     assert lines[0].startswith("cpu inference a batch=3 plain fp32: ")
     assert lines[2].startswith("cpu inference b batch=3 wrong fp32: skipped: error 5.0e-01 is above")
 
@@ -110,5 +111,6 @@ def test_a_case_that_cannot_be_prepared_is_a_failure(tmp_path: Path, monkeypatch
 
 
 def test_the_machine_is_described() -> None:
+    assert all(load >= 0 for load in machine.load().values())
     assert set(machine.describe()) == set(results.MACHINE)
     assert machine.without_device("cpu") is None
