@@ -28,7 +28,7 @@ def without_device(device: str) -> str | None:
 
 
 def load() -> dict[str, float]:
-    """The machine's load average of the last minute, where it has one: programs that compute at a time, ours included."""
+    """Programs that computed at a time over the last minute, this one included; nothing where it is not known."""
     return {"load": round(os.getloadavg()[0], 1)} if hasattr(os, "getloadavg") else {}
 
 

@@ -126,8 +126,8 @@ def _facts(content: Content) -> str:
     loads = [row["load"] for row in results.measured(content["rows"]) if "load" in row]
     if loads:
         paragraphs.append(
-            f"On average {fmean(loads):.1f} programs computed at a time, this one included: where medians are far above "
-            "the least time, others had the processor."
+            f"On average {fmean(loads):.1f} programs computed at a time, this one included: where medians are far "
+            "above the least time, others had the processor."
         )
     for device, roof in content["roofs"].items():
         rates = ", ".join(f"{rate:,.0f} GFLOP/s in {precision}" for precision, rate in roof["gflop_per_s"].items())
