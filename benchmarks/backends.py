@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
+
 from benchmarks.compare import Key
 from posegraph.inference.backends import BACKENDS
 
-SLOW_SETUP_S = 60.0
+SLOW_SETUP_S = 30.0
 """About what a backend takes that is not quick."""
 OWN_MEMORY = frozenset({"onnx", "openvino"})
 """Backends whose runtimes allocate and compute outside PyTorch."""
@@ -18,7 +20,7 @@ def setup_seconds(backend: str) -> float:
 
 def missing(device: str) -> dict[str, str | None]:
     """Why each backend cannot be used on a device here; None for those that can."""
-    return {name: backend.missing() for name, backend in BACKENDS.items()}
+    return {name: backend.missing(torch.device(device)) for name, backend in BACKENDS.items()}
 
 
 def keys(device: str, *, quick: bool) -> list[Key]:
@@ -27,5 +29,5 @@ def keys(device: str, *, quick: bool) -> list[Key]:
         (name, precision)
         for name, why in missing(device).items()
         if why is None and BACKENDS[name].quick == quick
-        for precision in BACKENDS[name].precisions
+        for precision in BACKENDS[name].precisions_on(torch.device(device))
     ]

@@ -33,6 +33,8 @@ class Case:
     """Cases of low rank come first, in case that time runs out."""
     weight: float = 1.0
     """Share of the time, relative to other cases."""
+    patience: float = 3.0
+    """How many times its share it may need, by estimate; compilers need long for a few short calls."""
     min_calls: int = 3
 
     @property

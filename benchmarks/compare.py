@@ -66,7 +66,8 @@ class Comparison:
     least_bytes: int = 0
     """Bytes that a call has to move at the least: each weight and input read once, each output written once."""
     from_host: bool = False
-    """Whether the host's clock counts the copies to a GPU and back."""
+    """Whether calls take inputs in host memory as well as on the device, and leave the output where the input was: the
+    host's clock then counts the copies to a GPU and back."""
     around: Callable[[], AbstractContextManager[Any]] = field(default=torch.inference_mode)
     """What a call runs in."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def session(request: pytest.FixtureRequest) -> Session:
     """Shares the time among the cases that were selected."""
     config = request.config
+    os.environ.setdefault("POSEGRAPH_CACHE", "off")  # or what was compiled before would be found there
     out = config.getoption("results")
     out.unlink(missing_ok=True)  # pytest-benchmark shows what was measured now
     cases = {str(item.callspec.params["case"]): item.callspec.params["case"] for item in request.session.items}

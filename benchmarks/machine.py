@@ -17,9 +17,14 @@ NO_CUDA = "no CUDA device"
 
 
 def describe() -> dict[str, Any]:
-    machine = describe_machine()
-    machine["versions"] |= {name: _version(name) for name in ("torch-geometric", "triton")}
-    return machine | {"omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"), "gpu": _gpu()}
+    device = "cpu" if without_device("cuda") else "cuda"
+    machine = {
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
+        "gpu": None,
+        **describe_machine(torch.device(device)),
+    }
+    machine["versions"]["torch-geometric"] = _version("torch-geometric")
+    return machine
 
 
 def without_device(device: str) -> str | None:
@@ -35,20 +40,6 @@ def load() -> dict[str, float]:
 def commit() -> str:
     """The commit of the code that runs, with a mark if files were changed since."""
     return _output("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or "unknown"
-
-
-def _gpu() -> dict[str, Any] | None:
-    if not torch.cuda.is_available():
-        return None
-    properties = torch.cuda.get_device_properties(0)
-    return {
-        "name": properties.name,
-        "memory_gib": round(properties.total_memory / 2**30, 1),
-        "multiprocessors": properties.multi_processor_count,
-        "capability": f"{properties.major}.{properties.minor}",
-        "cuda": torch.version.cuda,
-        "driver": _output("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader", "--id=0") or "unknown",
-    }
 
 
 def _version(package: str) -> str | None:

@@ -122,7 +122,9 @@ def _facts(content: Content) -> str:
     ]
     if chosen.device(content) == "cuda":
         gpu = machine["gpu"]
-        paragraphs.append(f"GPU memory {gpu['memory_gib']} GiB, CUDA {gpu['cuda']}, driver {gpu['driver']}.")
+        paragraphs.append(
+            f"GPU memory {gpu['memory_bytes'] / 2**30:.0f} GiB, CUDA {gpu['cuda']}, driver {gpu['driver']}."
+        )
     loads = [row["load"] for row in results.measured(content["rows"]) if "load" in row]
     if loads:
         paragraphs.append(

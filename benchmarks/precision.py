@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
+
+from posegraph.inference.settings import tf32_products
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 """Type of the factors."""
@@ -15,16 +16,9 @@ TOLERANCE = {"fp32": 2e-6, "tf32": 5e-3, "bf16": 5e-2}
 that is twice what `posegraph.optimize` promises, since the plain model itself comes near to it in some runs."""
 
 
-@contextmanager
-def products_in(precision: str) -> Generator[None]:
-    """Products of float32 matrices in a precision, inside."""
-    before = torch.get_float32_matmul_precision()
-    if precision == "tf32":
-        torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+def products_in(precision: str) -> AbstractContextManager[object]:
+    """What makes products of float32 matrices on a GPU as precise as that, and no more."""
+    return tf32_products(True) if precision == "tf32" else nullcontext()
 
 
 def relative_error(actual: torch.Tensor, expected: torch.Tensor) -> float:

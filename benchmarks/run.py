@@ -9,6 +9,7 @@ command goes on with what is missing.
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--models", nargs="+", choices=registry.names(), metavar="MODEL", help="by default all")
     parser.add_argument("--commit", help="of the code, in a copy without git")
     chosen = parser.parse_args(given)
+    os.environ.setdefault("POSEGRAPH_CACHE", "off")  # or what was compiled before would be found there
     cases = suite.cases(
         DEVICES if chosen.device == "all" else [chosen.device], kinds=chosen.kinds, models=chosen.models
     )

@@ -15,7 +15,6 @@ from benchmarks.compare import FAILED, Outcome, Row, compare, least_seconds
 
 _ROOF_S = {"cpu": 2.0, "cuda": 6.0}
 _ROOF_AGAIN_S, _ROOF_EVERY_S = 0.5, 30.0  # a shared machine shows what it can do only now and then
-_PATIENCE = 3.0  # how far beyond its share a case may go; the estimate is no better
 CaseKey = tuple[Any, ...]
 
 
@@ -108,9 +107,10 @@ class Session:
         share = left * weight / (weight + others)
         comparison = case.prepare()
         needed = least_seconds(comparison, ceiling)
-        if needed > min(_PATIENCE * share, left):
+        patience = min(case.patience * share, left)
+        if needed > patience:
             return [_skipped(f"needs about {needed:.2g} s, more than the {share:.2g} s that are its share")]
-        return compare(comparison, case.device, seconds=share, min_calls=case.min_calls, patience=share)
+        return compare(comparison, case.device, seconds=share, min_calls=case.min_calls, patience=patience)
 
     def _roof(self, device: str) -> roof.Roof:
         """The highest ceilings seen so far; measured again from time to time."""

@@ -82,18 +82,16 @@ def timed(run: Run, inputs: Sequence[torch.Tensor], device: str, *, from_host: b
         run: What is called.
         inputs: Tensors in host memory; they take turns.
         device: "cpu" or "cuda".
-        from_host: On CUDA, whether the host's clock counts the copies of input and output.
+        from_host: On CUDA, whether the host's clock is read around a call with an input in host memory.
     """
     if device == "cpu":
         return lambda number: _on_host(run, inputs[number % len(inputs)])
     resident = [tensor.to(device) for tensor in inputs]
-    pinned = [tensor.pin_memory() for tensor in inputs] if from_host else resident
+    given = [tensor.pin_memory() for tensor in inputs] if from_host else resident
 
     def call(number: int) -> Sample:
         index = number % len(resident)
-        return Sample(
-            host_s=_from_host(run, pinned[index], copy=from_host), device_s=_between_events(run, resident[index])
-        )
+        return Sample(host_s=_until_done(run, given[index]), device_s=_between_events(run, resident[index]))
 
     return call
 
@@ -104,13 +102,10 @@ def _on_host(run: Run, value: torch.Tensor) -> Sample:
     return Sample(time.perf_counter() - start)
 
 
-def _from_host(run: Run, value: torch.Tensor, *, copy: bool) -> float:
+def _until_done(run: Run, value: torch.Tensor) -> float:
     torch.cuda.synchronize()
     start = time.perf_counter()
-    if copy:
-        run(value.to("cuda", non_blocking=True)).cpu()
-    else:
-        run(value)
+    run(value)
     torch.cuda.synchronize()
     return time.perf_counter() - start
 

@@ -94,10 +94,10 @@ def test_the_least_time_of_a_case_follows_from_its_arithmetic() -> None:
 
 @pytest.mark.parametrize("precision", list(TOLERANCE))
 def test_precision_of_products_is_left_as_it_was(precision: str) -> None:
-    before = torch.get_float32_matmul_precision()
+    before = torch.backends.cuda.matmul.allow_tf32
     with products_in(precision):
-        assert torch.get_float32_matmul_precision() == ("high" if precision == "tf32" else before)
-    assert torch.get_float32_matmul_precision() == before
+        assert torch.backends.cuda.matmul.allow_tf32 == (before or precision == "tf32")
+    assert torch.backends.cuda.matmul.allow_tf32 == before
 
 
 def test_errors_are_relative_to_the_largest_value() -> None:

@@ -120,14 +120,14 @@ def test_a_run_of_two_devices_is_shown_as_two() -> None:
     content = results()
     times = {f"device_{name}_ms": content["rows"][0][f"host_{name}_ms"] for name in ("min", "p50", "p99")}
     content["rows"].append(toys.row(device="cuda", kernels=86, held_memory_mib=25.0, **times))
-    content["machine"]["gpu"] = {"name": "Example GPU", "memory_gib": 80.0, "cuda": "13.0", "driver": "580"}
+    content["machine"]["gpu"] = {"name": "Example GPU", "memory_bytes": 80 * 2**30, "cuda": "13.0", "driver": "580"}
     content["roofs"]["cuda"], content["backends"]["cuda"] = content["roofs"]["cpu"], {}
     runs = chosen.by_device("big", content)
     assert list(runs) == ["big-cpu", "big-cuda"]
     text = page.render(runs)
     assert "## Example Processor, 1 thread\n" in text
     assert "## Example GPU\n" in text
-    assert "GPU memory 80.0 GiB, CUDA 13.0, driver 580." in text
+    assert "GPU memory 80 GiB, CUDA 13.0, driver 580." in text
     assert "| 1 | plain | fp32 | 4 | 6 | 8 | 1.00 | 3·10⁻⁷ | 0.1 |  | 86 | 6 |" in text
     assert chosen.by_device("cpu", results()) == {"cpu": results()}
 
