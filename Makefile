@@ -85,7 +85,7 @@ $(BASE_STAMP): pyproject.toml constraints.txt | $(BIN)pip
 	@touch $@
 
 $(DEV_STAMP): pyproject.toml constraints.txt | $(BIN)pip
-	@echo "Installing posegraph, PyTorch and the development tools into $(VENV) (once; about two minutes, 1.4 GB or more)"
+	@echo "Installing posegraph, PyTorch and the development tools into $(VENV) (once; about three minutes, 2.7 GB or more)"
 	@$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(BASE_STAMP) $@
 endif

@@ -98,11 +98,10 @@ def test_constraints_pin_every_requirement(requirement: Requirement) -> None:
     assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)])
 
 
-def test_the_extra_dev_is_all_the_others_but_the_runtimes() -> None:
-    """With ONNX Runtime and OpenVINO loaded, some test runs crashed when a training run handled an interruption."""
+def test_the_extra_dev_is_all_the_others() -> None:
     extras = PYPROJECT["project"]["optional-dependencies"]
     (everything,) = (Requirement(line) for line in extras["dev"])
-    assert everything.extras == set(extras) - {"dev", "onnx", "openvino"}
+    assert everything.extras == set(extras) - {"dev"}
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)

@@ -145,14 +145,11 @@ class _Network:
         self.steps: Steps = to_steps(network, (shape[-1], shape[-2]))
         self._kernels = kernels
         self._interpreted = is_interpreted(kernels)
-        self._device = device
         self._number = _NUMBERS[precision]
         self._layers = [_layer(step, self.steps, tile, self._number, device) for step in self.steps.steps]
         nodes, future_frames = self.steps.shapes[-1]
         self._output = torch.empty(*shape[:-2], future_frames, nodes, device=device)
-        language: Any = import_optional(
-            "triton.language", extra="triton", purpose="Running a network by Triton kernels"
-        )
+        language: Any = import_optional("triton.language", extra="triton", purpose=_PURPOSE)
         self._constants: dict[str, Any] = {
             "NUMBER": language.bfloat16 if precision == "bf16" else language.float32,
             "PRECISION": "tf32" if precision == "tf32" else "ieee",
@@ -493,7 +490,6 @@ class _Packed:
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
         self._parts: list[torch.Tensor] = []
-        self._starts: dict[int, int] = {}
         self._size = 0
 
     def add(self, tensor: torch.Tensor | None) -> int:
