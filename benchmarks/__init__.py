@@ -1,0 +1,1 @@
+"""How fast posegraph is: what is compared, how a figure is taken, and the page that shows the results."""
