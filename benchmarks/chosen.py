@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from benchmarks import results
 from benchmarks.compare import Row
 from benchmarks.inference import HEADLINE
+from benchmarks.machine import processor_name
 
 Content = dict[str, Any]
 """A file of results."""
@@ -21,8 +21,7 @@ def machine_name(content: Content) -> str:
     machine = content["machine"]
     if device(content) == "cuda":
         return machine["gpu"]["name"]
-    name = re.sub(r"\((R|TM|C)\)", "", machine["processor"])
-    return f"{name}, {machine['threads']} {'thread' if machine['threads'] == 1 else 'threads'}"
+    return f"{processor_name(machine)}, {machine['threads']} {'thread' if machine['threads'] == 1 else 'threads'}"
 
 
 def device(content: Content) -> str:

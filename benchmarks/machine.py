@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +26,11 @@ def describe() -> dict[str, Any]:
     }
     machine["versions"]["torch-geometric"] = _version("torch-geometric")
     return machine
+
+
+def processor_name(machine: dict[str, Any]) -> str:
+    """The name of a described machine's processor, without marks."""
+    return re.sub(r"\((R|TM|C)\)", "", machine["processor"])
 
 
 def without_device(device: str) -> str | None:

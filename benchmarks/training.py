@@ -157,7 +157,7 @@ def comparison(about: Subject, keys: Sequence[Key], recipe: Recipe | None = None
     """Ways to make a step, each on weights of its own that start out the same."""
     model = about.model
     if recipe is None:
-        recipe = Recipe() if model.registry_name is None else registry.info(model.registry_name).recipe
+        recipe = registry.recipe_of(model)
     batches = _batches(about)
     generator = torch.Generator().manual_seed(2)
     inputs = [torch.randperm(_WINDOWS, generator=generator)[: recipe.batch_size] for _ in range(4)]

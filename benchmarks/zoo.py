@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 import posegraph
+from benchmarks.counts import flop
+from benchmarks.machine import processor_name
 from posegraph import checkpoint, registry
 from posegraph._files import replace_file
 from posegraph.evaluation import Result
@@ -205,9 +205,8 @@ def mflop(model: ForecastModel) -> float:
     """Multiplications and additions in the matrix products of a forecast of one window, in millions."""
     observed = torch.zeros(1, model.observed_frames, model.num_joints, 3)
     labels = (model.action_labels(model.actions[:1]),) if model.actions else ()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.eval().predict(observed, *labels)
-    return counter.get_total_flops() / 1e6
+    with torch.no_grad():
+        return flop(lambda: model.eval().predict(observed, *labels)) / 1e6
 
 
 def _by_protocol(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
@@ -270,8 +269,7 @@ def _line(*cells: str) -> str:
 def _machine_name(machine: dict[str, Any], device: str) -> str:
     if device == "cuda":
         return machine["gpu"]["name"]
-    processor = re.sub(r"\((R|TM|C)\)", "", machine["processor"])
-    return f"{processor}, threads: {machine['threads']}"
+    return f"{processor_name(machine)}, threads: {machine['threads']}"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from posegraph.skeleton import Skeleton
 if TYPE_CHECKING:
     from posegraph.models.base import ForecastModel
 
-__all__ = ["ModelSpec", "build", "config", "info", "names", "register", "unregister"]
+__all__ = ["ModelSpec", "build", "config", "info", "names", "recipe_of", "register", "unregister"]
 
 ENTRY_POINT_GROUP = "posegraph.models"
 _BUILT_IN = "posegraph.models"
@@ -184,6 +184,20 @@ def _change(name: str, settings: Any, changes: dict[str, Any]) -> Any:
         if key not in fields:
             raise UnknownNameError(f"setting of model {name!r}", key, fields)
     return dataclasses.replace(settings, **changes)
+
+
+def recipe_of(model: ForecastModel) -> Recipe:
+    """The recipe that a model is trained with unless told otherwise: that of its name, or the general one.
+
+    Args:
+        model: A model, built by name or not.
+
+    Examples:
+        >>> from posegraph import registry
+        >>> registry.recipe_of(registry.build("msrgcn-1l", channels=8)) == registry.info("msrgcn-1l").recipe
+        True
+    """
+    return Recipe() if model.registry_name is None else info(model.registry_name).recipe
 
 
 def build(

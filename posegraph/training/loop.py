@@ -214,7 +214,7 @@ def _train(
             members,
             folder,
             dataset,
-            _default_recipe(model) if recipe is None else recipe,
+            registry.recipe_of(model) if recipe is None else recipe,
             precision=precision,
             acceleration=acceleration,
             processes=processes,
@@ -260,10 +260,6 @@ def _choose_device(device: torch.device | str | None) -> torch.device:
     if place == torch.device("cuda"):  # torchrun gives each process of a machine its own
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return place
-
-
-def _default_recipe(model: ForecastModel) -> Recipe:
-    return Recipe() if model.registry_name is None else registry.info(model.registry_name).recipe
 
 
 def _with_validation(dataset: MotionDataset, window_frames: int, validation: Sequence[str] | None) -> MotionDataset:

@@ -255,6 +255,7 @@ class Run:
         loss_sums = torch.tensor(progress.loss_sums, device=self.device, dtype=torch.float64)
         label = f"epoch {progress.epoch}/{self.recipe.epochs}"
         show = self.processes.is_first
+        rate = None
         with epoch_progress(self.steps_per_epoch, done=progress.step, label=label, show=show) as bar:
             while progress.step < self.steps_per_epoch:
                 numbers = self._share(order, progress.step)
@@ -262,8 +263,10 @@ class Run:
                 seed_everything(
                     mix(*(m.seed for m in self.members), progress.epoch, progress.step + 1, self.processes.rank)
                 )
-                part = (progress.step + 0.5) / self.steps_per_epoch
-                set_learning_rate(self.step.optimizer, self.recipe.learning_rate_at(progress.epoch, part))
+                before, part = rate, (progress.step + 0.5) / self.steps_per_epoch
+                rate = self.recipe.learning_rate_at(progress.epoch, part)
+                if rate != before:  # on a device, setting it is work of its own
+                    set_learning_rate(self.step.optimizer, rate)
                 losses = self.step(numbers)
                 loss_sums += losses * numbers.shape[-1]
                 progress.step += 1
