@@ -7,6 +7,7 @@ from torch import nn
 
 from posegraph._checks import check_nodes, check_positive
 from posegraph.errors import ShapeError
+from posegraph.layers._products import product_from_left
 
 __all__ = ["GraphConv"]
 
@@ -81,8 +82,8 @@ class GraphConv(nn.Module):
         """Apply the convolution; shapes as in the class."""
         check_nodes("graph convolution input", x, num_nodes=self.num_nodes, channels=self.in_channels)
         adjacency = self.adjacency if self.mask is None else self.adjacency * self.mask
-        y = torch.matmul(adjacency, torch.matmul(x, self.weight))
-        return y if self.bias is None else y + self.bias
+        features = (x.flatten(0, 1) @ self.weight).unflatten(0, (-1, self.num_nodes))
+        return product_from_left(adjacency, features, self.bias)
 
     def extra_repr(self) -> str:
         """Sizes, for printing."""

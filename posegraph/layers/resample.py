@@ -7,6 +7,7 @@ from torch import nn
 
 from posegraph._checks import check_positive
 from posegraph.errors import ShapeError
+from posegraph.layers._products import product_from_left
 
 __all__ = ["NodeResample"]
 
@@ -61,8 +62,7 @@ class NodeResample(nn.Module):
                 tuple(x.shape),
                 "Nodes are on axis 1, channels on axis 2.",
             )
-        y = torch.matmul(self.weight, x)
-        return y if self.bias is None else y + self.bias[:, None]
+        return product_from_left(self.weight, x, None if self.bias is None else self.bias[:, None])
 
     def extra_repr(self) -> str:
         """Sizes, for printing."""
