@@ -11,7 +11,9 @@ from posegraph.layers.dct import DCT, InverseDCT
 from posegraph.layers.dropout import Dropout
 from posegraph.layers.graph_conv import GraphConv
 from posegraph.layers.graph_gru import GraphGRUCell
+from posegraph.layers.graph_mixer_block import GraphMixerBlock
 from posegraph.layers.gru import ResetBeforeGRUCell
+from posegraph.layers.head_graph_conv import HeadGraphConv
 from posegraph.layers.node_embedding import Aggregation, NodeEmbedding, PairwiseMessages, SkipMLP
 from posegraph.layers.norm import NodeBatchNorm
 from posegraph.layers.operators import OperatorFactory, OperatorKind, PerNodeLinear, SkeletonConv, operator_factory
@@ -32,6 +34,8 @@ __all__ = [
     "GraphConv",
     "GraphConvBlock",
     "GraphGRUCell",
+    "GraphMixerBlock",
+    "HeadGraphConv",
     "InverseDCT",
     "JointPool",
     "JointUnpool",

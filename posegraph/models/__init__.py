@@ -1,7 +1,8 @@
-"""The published models, each importable, and by name through `posegraph.registry`."""
+"""The published models and one of the library's own, each importable, and by name through `posegraph.registry`."""
 
 from posegraph.models.base import ForecastModel
 from posegraph.models.dmgnn import DMGNN, DMGNNConfig
+from posegraph.models.graph_mixer import GraphMixer, GraphMixerConfig
 from posegraph.models.msrgcn import MSRGCN, MSRGCNConfig
 from posegraph.models.msrgcn_released import MSRGCNReleased, MSRGCNReleasedConfig
 from posegraph.models.pgbig import PGBIG, PGBIGConfig
@@ -16,6 +17,8 @@ __all__ = [
     "PGBIG",
     "DMGNNConfig",
     "ForecastModel",
+    "GraphMixer",
+    "GraphMixerConfig",
     "MSRGCNConfig",
     "MSRGCNReleased",
     "MSRGCNReleasedConfig",

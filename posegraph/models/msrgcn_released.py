@@ -54,6 +54,8 @@ class MSRGCNReleasedConfig:
     """Add the input coefficients to the output at every scale."""
     intermediate_supervision: bool = True
     """Forecast and train the coarser scales too; False leaves out their heads (the paper's "w/o inter-loss")."""
+    normalize: bool = True
+    """Scale coefficients to [-1, 1] by the extremes of the training set, as the authors do; False computes in mm."""
     dropout: float = 0.1
     """Probability of zeroing an element after each layer."""
     negative_slope: float = 0.2
@@ -93,11 +95,12 @@ class MSRGCNReleasedConfig:
 class MSRGCNReleased(ForecastModel):
     """The network that the authors of MSR-GCN released (Dang et al., ICCV 2021), which differs from its paper's text.
 
-    DCT coefficients of the padded poses, scaled to [-1, 1], go through one graph convolution and three residual GCNs
-    at each scale down (D) and up (A). A step down resamples the nodes and changes the width by a graph convolution; a
-    step up resamples and changes the width node by node. Going up, the features of D are joined to the up-sampled
-    ones along the nodes and cropped by a learned resampling. Heads with residual GCNs of their own read A at each
-    scale; the input coefficients of the scale are added. Inputs of the coarser scales serve in that addition only.
+    DCT coefficients of the padded poses, scaled to [-1, 1] by the extremes of the training set, go through one graph
+    convolution and three residual GCNs at each scale down (D) and up (A). A step down resamples the nodes and changes
+    the width by a graph convolution; a step up resamples and changes the width node by node. Going up, the features of
+    D are joined to the up-sampled ones along the nodes and cropped by a learned resampling. Heads with residual GCNs of
+    their own read A at each scale; the input coefficients of the scale are added. Inputs of the coarser scales serve in
+    that addition only.
 
     The published weights predate a change of the coarsest head, which ``e3_input="d3"`` restores; forecasts of the
     finest scale do not depend on it.
@@ -232,7 +235,8 @@ class MSRGCNReleased(ForecastModel):
                 padded = pad_last_pose(window[:, : self.observed_frames], self.future_frames)
                 yield from (self.dct(to_nodes(poses)) for poses in self.coarser(padded))
 
-        self.normalizer.fit(values())
+        if self.config.normalize:
+            self.normalizer.fit(values())
 
     @classmethod
     def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -23,6 +23,7 @@ NARROW: dict[str, dict[str, Any]] = {
         name: {"channels": (4, 6), "embedding_channels": 8, "decoder_channels": 8, "fusion_levels": 1}
         for name in ("dmgnn", "dmgnn-released")
     },
+    "graph-mixer": {"channels": 16, "num_blocks": 2, "num_heads": 4},
     "pgbig": {"channels": 4, "num_stages": 2},
     **{name: {"channels": 16} for name in ("residual-sup", "residual-sup-untied")},
     "simlpe": {"num_blocks": 2},

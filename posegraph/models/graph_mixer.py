@@ -1,0 +1,196 @@
+"""GraphMixer: learned graphs on joints, for little data; a model of this library, not of a paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from posegraph._checks import check_positive, check_probability
+from posegraph.errors import ConfigError
+from posegraph.layers import GraphMixerBlock, InverseDCT
+from posegraph.losses import joint_distance_loss, velocity_loss
+from posegraph.models.base import ForecastModel
+from posegraph.recipe import Recipe
+from posegraph.registry import register
+from posegraph.skeleton import Skeleton
+from posegraph.transforms import ZScoreNormalizer, mirror_image
+
+__all__ = ["GraphMixer", "GraphMixerConfig"]
+
+
+@dataclass(frozen=True)
+class GraphMixerConfig:
+    """Settings of `GraphMixer`."""
+
+    channels: int = 256
+    """Channels of each joint."""
+    num_blocks: int = 6
+    """Residual blocks."""
+    num_heads: int = 8
+    """Learned adjacencies of a block, each for its share of the channels."""
+    expansion: int = 2
+    """Hidden channels of a block's perceptron, as a multiple of ``channels``."""
+    dropout: float = 0.1
+    """Probability of zeroing an element at the end of each half of a block, and inside its perceptron."""
+    velocity: float = 1.0
+    """Weight of the velocity loss beside the joint distance."""
+    mirrored: bool = True
+    """In evaluation, average the forecast with that of the mirrored poses, mirrored back. Skeletons without mirrored
+    pairs do without."""
+
+    def __post_init__(self) -> None:
+        check_positive(
+            channels=self.channels, num_blocks=self.num_blocks, num_heads=self.num_heads, expansion=self.expansion
+        )
+        check_probability(dropout=self.dropout)
+        if not self.velocity >= 0:
+            raise ConfigError(f"velocity: expected a weight of at least 0, got {self.velocity!r}.")
+
+
+@register(
+    "graph-mixer",
+    recipe=Recipe(
+        learning_rate=2e-3,
+        batch_size=64,
+        epochs=100,
+        clip_norm=1.0,
+        schedule="cosine",
+        warm_up=4.0,
+        averaging=0.998,
+        mirror=0.5,
+    ),
+    summary="GraphMixer (posegraph): learned graphs on joints, layer norm, and averaging over left and right.",
+)
+class GraphMixer(ForecastModel):
+    r"""Learned graphs on joints, made to learn from a few minutes of motion; a model of posegraph's own.
+
+    A node is a joint. Its features begin as a linear map of its last observed position and of the way there from each
+    earlier one, plus a vector of its own. Residual blocks (`posegraph.layers.GraphMixerBlock`) mix joints by learned
+    adjacencies, several a block, and channels by perceptrons. A linear map of each joint gives the DCT coefficients of
+    its future path, relative to the last observed position.
+
+    What differs from the systems of the papers, and why: forecasts are displacements in units of the data's own
+    (`fit_statistics`), so a network that is new already repeats the last pose, and nothing of its capacity goes into
+    reproducing the input; layer norm in place of batch norm; three times fewer nodes than coordinates; a velocity loss;
+    and in evaluation the average over the body and its mirror image, which makes left and right the same to the model.
+
+    Args:
+        config: Settings.
+        skeleton: Name of a built-in skeleton, or any `Skeleton`.
+        observed_frames: Number of observed poses.
+        future_frames: Number of poses to forecast.
+
+    Shape:
+        - Input: ``(batch, observed_frames, joints, 3)`` in mm
+        - Output: a tuple of one tensor ``(batch, observed_frames + future_frames, joints, 3)`` in mm, whose observed
+          frames are the input's
+
+    Raises:
+        ConfigError: A setting is not valid.
+        ShapeError: The input has another shape.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.models import GraphMixer, GraphMixerConfig
+        >>> model = GraphMixer(GraphMixerConfig(channels=32, num_blocks=2), skeleton="cmu").eval()
+        >>> model.predict(torch.zeros(1, 10, 25, 3)).shape
+        torch.Size([1, 25, 25, 3])
+    """
+
+    default_config: ClassVar[GraphMixerConfig] = GraphMixerConfig()
+    config: GraphMixerConfig
+    motion_scale: torch.Tensor
+    mirror_joints: torch.Tensor
+    mirror_signs: torch.Tensor
+
+    def __init__(
+        self,
+        config: GraphMixerConfig | None = None,
+        *,
+        skeleton: str | Skeleton = "h36m",
+        observed_frames: int = 10,
+        future_frames: int = 25,
+    ) -> None:
+        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+        config, nodes, channels = self.config, self.num_joints, self.config.channels
+        self.normalizer = ZScoreNormalizer(nodes)
+        self.register_buffer("motion_scale", torch.ones(()))
+        self.start = nn.Linear(3 * observed_frames, channels)
+        self.joint_embedding = nn.Parameter(torch.empty(nodes, channels))
+        self.blocks = nn.Sequential(
+            *(
+                GraphMixerBlock(
+                    channels,
+                    nodes,
+                    num_heads=config.num_heads,
+                    expansion=config.expansion,
+                    dropout=config.dropout,
+                )
+                for _ in range(config.num_blocks)
+            )
+        )
+        self.norm = nn.LayerNorm(channels)
+        self.head = nn.Linear(channels, 3 * future_frames)
+        self.inverse_dct = InverseDCT(future_frames)
+        nn.init.normal_(self.joint_embedding, std=0.02)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.averages_mirror_images = config.mirrored and bool(self.skeleton.mirrored) and self.skeleton.unit == "mm"
+        if self.averages_mirror_images:
+            joints, signs = mirror_image(self.skeleton.reduced)
+            self.register_buffer("mirror_joints", joints, persistent=False)
+            self.register_buffer("mirror_signs", signs, persistent=False)
+
+    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Forecast; shapes as in the class."""
+        self.check_observed(observed)
+        if self.training or not self.averages_mirror_images:
+            future = self.forward_poses(observed)
+        else:
+            one, other = self.forward_poses(torch.cat([observed, self._mirror(observed)])).chunk(2)
+            future = (one + self._mirror(other)) / 2
+        return (torch.cat([observed, future], dim=1),)
+
+    def forward_poses(self, observed: torch.Tensor) -> torch.Tensor:
+        """The network itself, from observed to future poses, without averaging over mirror images."""
+        last = observed[:, -1:]
+        inputs = torch.cat([self.normalizer.encode(last), (observed[:, :-1] - last) / self.motion_scale], dim=1)
+        features = self.start(inputs.transpose(1, 2).flatten(2)) + self.joint_embedding
+        coefficients = self.head(self.norm(self.blocks(features))).unflatten(2, (3, -1))
+        return last + self.motion_scale * self.inverse_dct(coefficients).permute(0, 3, 1, 2)
+
+    def _mirror(self, poses: torch.Tensor) -> torch.Tensor:
+        return poses.index_select(2, self.mirror_joints) * self.mirror_signs
+
+    def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
+        """Joint distance of the future poses, and the weighted velocity loss from the last observed pose on.
+
+        Args:
+            outputs: What `forward` returned.
+            window: Observed and future poses ``(batch, observed_frames + future_frames, joints, 3)``.
+
+        Returns:
+            Scalar in the unit of the poses.
+        """
+        prediction, truth = (poses[:, self.observed_frames - 1 :] for poses in (outputs[0], window))
+        loss = joint_distance_loss(prediction[:, 1:], truth[:, 1:])
+        return loss + self.config.velocity * velocity_loss(prediction, truth) if self.config.velocity else loss
+
+    def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
+        """Set mean and deviation of the positions, and the root mean square of the observed displacements."""
+        count, squares = 0, 0.0
+
+        def passed() -> Iterable[torch.Tensor]:
+            nonlocal count, squares
+            for window in windows:
+                moves = (window[:, : self.observed_frames] - window[:, self.observed_frames - 1, None]).double()
+                count, squares = count + moves.numel(), squares + float(moves.square().sum())
+                yield window
+
+        self.normalizer.fit(passed())
+        if squares:
+            self.motion_scale.fill_((squares / count) ** 0.5)
