@@ -29,7 +29,8 @@ class WeightAverage:
             name: tensor.detach() for name, tensor in module.state_dict().items() if tensor.is_floating_point()
         }
         self._average = {name: tensor.clone() for name, tensor in self._weights.items()}
-        device = next(iter(self._weights.values())).device
+        self._present, self._averages = list(self._weights.values()), list(self._average.values())
+        device = self._present[0].device
         self._steps = torch.zeros((), device=device)  # a tensor, so that a recorded step counts as well
 
     @torch.no_grad()
@@ -37,8 +38,10 @@ class WeightAverage:
         """Take the present weights into the average."""
         self._steps += 1
         share = 1 - ((1 + self._steps) / (10 + self._steps)).clamp(max=self.decay)
-        for name, average in self._average.items():
-            average.lerp_(self._weights[name], share.to(average.dtype))
+        # Few kernels for all tensors: one for each would take a GPU longer than a step of training otherwise does.
+        moves = torch._foreach_sub(self._present, self._averages)
+        torch._foreach_mul_(moves, share)
+        torch._foreach_add_(self._averages, moves)
 
     @contextmanager
     def applied(self) -> Generator[None]:
