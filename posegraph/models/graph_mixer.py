@@ -54,12 +54,14 @@ class GraphMixerConfig:
 @register(
     "graph-mixer",
     recipe=Recipe(
-        learning_rate=2e-3,
+        learning_rate=1e-3,
         batch_size=64,
-        epochs=100,
+        sampling="clips",
+        steps_per_epoch=250,
+        epochs=32,
         clip_norm=1.0,
         schedule="cosine",
-        warm_up=4.0,
+        warm_up=1.0,
         averaging=0.998,
         mirror=0.5,
     ),
