@@ -127,7 +127,12 @@ def measure(
     for seed in seeds:
         training.seed_everything(seed)
         models.append(registry.build(change.model, skeleton=motion.skeleton, **settings))
-    common: dict[str, Any] = {"recipe": recipe, "validation": held_out(motion), "device": device, "report": lambda line: None}
+    common: dict[str, Any] = {
+        "recipe": recipe,
+        "validation": held_out(motion),
+        "device": device,
+        "report": lambda line: None,
+    }
     with tempfile.TemporaryDirectory() as folder:
         if len(models) > 1:
             results = training.train_seeds(models, motion, folder, seeds=seeds, **common)

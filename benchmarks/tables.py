@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any
 
 from benchmarks import chosen
 from benchmarks.chosen import Choice, Content, cell, clock, error, ms, rate
 from benchmarks.compare import Row
 from benchmarks.inference import HEADLINE
 from benchmarks.machine import NO_CUDA
+from benchmarks.markdown import table
 from benchmarks.scaling import BATCH as SCALING_BATCH
 
 _NOISE = 0.05  # smaller differences say nothing
@@ -29,7 +28,7 @@ def latency(content: Content) -> str:
             line += [fastest["variant"], *clock(fastest), f"{fastest['ratio']:.1f}", error(fastest)]
         lines.append(line)
     heads = ["model", "plain, ms", "median", "99 %", "fastest", "ms", "median", "99 %", "ratio", "error"]
-    return _table(heads, lines, left=(0, 4))
+    return table(heads, lines, left=(0, 4))
 
 
 def throughput(content: Content) -> str:
@@ -42,7 +41,7 @@ def throughput(content: Content) -> str:
             found = [choose(chosen.forecasts(content, model, batch)) for batch in batches]
             if any(found):
                 lines.append([f"`{model}`", name, *map(rate, found)])
-    return _table(["windows a second", "", *map(str, batches)], lines, left=(0, 1))
+    return table(["windows a second", "", *map(str, batches)], lines, left=(0, 1))
 
 
 def variants(content: Content) -> str:
@@ -67,7 +66,7 @@ def variants(content: Content) -> str:
         ]
         for row in sorted(rows, key=lambda row: (row["batch"], row["precision"] != "fp32", -row.get("ratio", 0)))
     ]
-    return _table([*heads, "% of products"], lines, left=(1, 2))
+    return table([*heads, "% of products"], lines, left=(1, 2))
 
 
 def training(content: Content) -> str:
@@ -88,7 +87,7 @@ def training(content: Content) -> str:
         if row["variant"] != "plain" or not row["setting"]
     ]
     heads = ["model", "windows", "step", "precision", "ms", "median", "99 %", "ratio", "windows/s", "memory, MiB"]
-    return _table([*heads, "% of products"], lines, left=(0, 2, 3))
+    return table([*heads, "% of products"], lines, left=(0, 2, 3))
 
 
 def layers(content: Content) -> str:
@@ -102,7 +101,7 @@ def layers(content: Content) -> str:
         einsum = longer.pop("einsum", "")
         others = ", ".join(f"{name} {times}" for name, times in longer.items())
         lines.append([subject, setting, str(batch), ms(ours["time_ms"]), einsum, others])
-    return _table(["layer", "", "batch", "ms", "einsum", "others"], lines, left=(0, 1, 5))
+    return table(["layer", "", "batch", "ms", "einsum", "others"], lines, left=(0, 1, 5))
 
 
 def growth(content: Content) -> str:
@@ -121,7 +120,7 @@ def growth(content: Content) -> str:
                 line += [fastest["variant"], ms(fastest["time_ms"]), f"{fastest['ratio']:.1f}"]
             lines.append(line)
     heads = ["model", "", "", "MFLOP a window", f"plain, ms for {SCALING_BATCH}", "fastest", "ms", "ratio"]
-    return _table(heads, lines, left=(0, 1, 5))
+    return table(heads, lines, left=(0, 1, 5))
 
 
 def losses(content: Content) -> str:
@@ -136,7 +135,7 @@ def losses(content: Content) -> str:
         else:
             continue
         lines.append([row["kind"], row["subject"], row["setting"], str(row["batch"]), what])
-    return _table(["", "", "", "batch", ""], lines, left=(0, 1, 2, 4))
+    return table(["", "", "", "batch", ""], lines, left=(0, 1, 2, 4))
 
 
 def skipped(content: Content) -> str:
@@ -163,12 +162,3 @@ def _general(reason: str) -> str:
         if part in reason:
             return general
     return reason
-
-
-def _table(heads: Sequence[str], lines: Sequence[Sequence[str]], *, left: Sequence[int]) -> str:
-    """A table; lines that are too short end in empty cells."""
-    if not lines:
-        return ""
-    rule = ["---" if number in left else "--:" for number in range(len(heads))]
-    filled: list[Sequence[Any]] = [heads, rule, *([*line, *[""] * (len(heads) - len(line))] for line in lines)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in filled)

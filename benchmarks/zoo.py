@@ -21,6 +21,7 @@ import torch
 import posegraph
 from benchmarks.counts import flop
 from benchmarks.machine import processor_name
+from benchmarks.markdown import table
 from posegraph import checkpoint, registry
 from posegraph._files import replace_file
 from posegraph.evaluation import Result
@@ -135,11 +136,11 @@ def render(entries: Sequence[Entry], machines: Sequence[Machine], models: Sequen
     if not entries:
         lines += ["No trained weights come with this version. [Train a model](how-to/train.md) makes some.", ""]
     for protocol, group in _by_protocol(entries).items():
-        lines += [f"Protocol: {protocol}.", "", *_weights_table(group, machines), ""]
+        lines += [f"Protocol: {protocol}.", "", _weights_table(group, machines)]
     if with_picture:
         lines += [f"![Error against the time of a forecast]({PICTURE.as_posix()})", ""]
     lines += ["## All models", "", "Networks of the authors' settings, for the skeleton `h36m`, as they are timed.", ""]
-    lines += [*_model_table(models, machines), ""]
+    lines.append(_model_table(models, machines))
     return "\n".join(lines)
 
 
@@ -216,32 +217,35 @@ def _by_protocol(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     return groups
 
 
-def _weights_table(group: Sequence[Entry], machines: Sequence[Machine]) -> Iterator[str]:
+def _weights_table(group: Sequence[Entry], machines: Sequence[Machine]) -> str:
     result, still = group[0].results
     errors = [*(f"frame {frame}" for frame in result.protocol.frames), f"mean, {result.protocol.unit}"]
-    yield from _head(["weights", *errors, "parameters", "MFLOP", "MB", *_times(machines)])
+    lines: list[list[str]] = []
     for entry in sorted(group, key=lambda own: own.results[0].mean):
         own = entry.results[0]
         model = checkpoint.load(entry.folder)
-        yield _line(
-            f"`{entry.reference}`",
-            *(f"{error:.2f}" for error in own.errors),
-            f"**{own.mean:.2f}**",
-            f"{entry.config['num_parameters']:,}",
-            f"{mflop(model):,.1f}",
-            f"{entry.megabytes:.1f}",
-            *_time_cells(entry.config["model"], machines),
+        lines.append(
+            [
+                f"`{entry.reference}`",
+                *(f"{error:.2f}" for error in own.errors),
+                f"**{own.mean:.2f}**",
+                f"{entry.config['num_parameters']:,}",
+                f"{mflop(model):,.1f}",
+                f"{entry.megabytes:.1f}",
+                *_time_cells(entry.config["model"], machines),
+            ]
         )
-    empty = [""] * (3 + len(_times(machines)))
-    yield _line("zero velocity", *(f"{error:.2f}" for error in still.errors), f"{still.mean:.2f}", *empty)
+    lines.append(["zero velocity", *(f"{error:.2f}" for error in still.errors), f"{still.mean:.2f}"])
+    return table(["weights", *errors, "parameters", "MFLOP", "MB", *_times(machines)], lines)
 
 
-def _model_table(models: Sequence[str], machines: Sequence[Machine]) -> Iterator[str]:
-    yield from _head(["model", "parameters", "MFLOP", *_times(machines)])
+def _model_table(models: Sequence[str], machines: Sequence[Machine]) -> str:
+    lines: list[list[str]] = []
     for name in models:
         model = registry.build(name)
         parameters = sum(p.numel() for p in model.parameters())
-        yield _line(f"`{name}`", f"{parameters:,}", f"{mflop(model):,.1f}", *_time_cells(name, machines))
+        lines.append([f"`{name}`", f"{parameters:,}", f"{mflop(model):,.1f}", *_time_cells(name, machines)])
+    return table(["model", "parameters", "MFLOP", *_times(machines)], lines)
 
 
 def _times(machines: Sequence[Machine]) -> list[str]:
@@ -255,15 +259,6 @@ def _time_cells(model: str, machines: Sequence[Machine]) -> list[str]:
         cells.append("" if plain is None else f"{plain:.3g}")
         cells.append("" if fastest is None else f"{fastest[0]:.3g} ({fastest[1]})")
     return cells
-
-
-def _head(columns: Sequence[str]) -> Iterator[str]:
-    yield _line(*columns)
-    yield _line("---", *["--:"] * (len(columns) - 1))
-
-
-def _line(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _machine_name(machine: dict[str, Any], device: str) -> str:

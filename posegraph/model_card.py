@@ -15,7 +15,7 @@ from posegraph.checkpoint import read_config
 from posegraph.evaluation import Result
 from posegraph.skeleton import Skeleton
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "published_beside"]
 
 _TAGS = ("human-motion-prediction", "motion-forecasting", "graph-neural-network", "skeleton", "pytorch")
 _LICENSES = {"cmu": "mit"}  # by data set, for the YAML head; weights made from other data are bound by terms of theirs
@@ -219,7 +219,7 @@ def _action_table(result: Result, baseline: Result, actions: Sequence[str], mean
 
 def _comparison(result: Result, baseline: Result) -> Iterator[str]:
     """Errors beside published ones of the same actions, where all of them are printed one by one."""
-    rows = _published(result)
+    rows = published_beside(result)
     if not rows:
         return
     frames = len(result.protocol.frames)
@@ -249,8 +249,15 @@ def _comparison(result: Result, baseline: Result) -> Iterator[str]:
     yield ""
 
 
-def _published(result: Result) -> list[tuple[str, str, list[list[float]]]]:
-    """System, source, and errors by action and frame, of the sources that have all of them."""
+def published_beside(result: Result) -> list[tuple[str, str, list[list[float]]]]:
+    """Published errors that a result can stand beside: those of the same protocol, action by action.
+
+    Args:
+        result: Errors on a benchmark.
+
+    Returns:
+        System, source, and errors by action and frame, of the sources that have all of them.
+    """
     protocol = result.protocol
     if protocol.joints != "full" or protocol.split != "test":
         return []
