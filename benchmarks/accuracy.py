@@ -38,10 +38,10 @@ Errors on the test clips of CMU Mocap. This page is written by `python -m benchm
 `benchmarks/results/accuracy/` and from the cards of the weights that come with the library.
 
 * Test clips were read once, at the end. Epochs and recipes were chosen on whole training clips that were held out.
-* Published systems were trained on all 40 training clips, ours on the 32 that could be had: `directing_traffic_2`, `_3`,
-  `_5` and `washwindow_1` to `_5` are missing. So are the test clips of `basketball_signal` and `directing_traffic`.
-  Therefore averages are over the five actions of which all clips are there; those of the papers are over eight or seven
-  and compare with nothing here. Most published systems chose their epoch by the test error.
+* Published systems were trained on all 40 training clips, ours on the 32 that could be had: `directing_traffic_2`,
+  `_3`, `_5` and `washwindow_1` to `_5` are missing. So are the test clips of `basketball_signal` and
+  `directing_traffic`. Averages are therefore over the five actions of which all clips are there; those of the papers
+  are over eight or seven and compare with nothing here. Most published systems chose their epoch by the test error.
 * Frames count from 0. Papers label them 80, 160, 320, 400, 560 and 1000 ms; the clips have 60 poses a second, so the
   true times are 33, 67, 133, 167, 233 and 417 ms.
 """
@@ -184,8 +184,8 @@ def _runs(trained: Sequence[tuple[System, Mapping[str, Any]]]) -> list[str]:
     return [
         "## Runs",
         "",
-        "± is the standard deviation over seeds. Epochs are those with the lowest validation error on held-out training",
-        "clips, if there were any; validation errors are over all actions that have held-out clips.",
+        "± is the standard deviation over seeds. Epochs are those with the lowest validation error on held-out",
+        "training clips, if there were any; validation errors are over all actions that have held-out clips.",
         "",
         table(["runs", "epochs", "validation, mm", "test, mm", "trained"], lines, left=(0, 1, 2, 3, 4)),
         "```bash",

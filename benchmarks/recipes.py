@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for change in CHANGES:
         if any(row["name"] == change.name for row in content["rows"]):
             continue
-        if options.minutes is not None and time.monotonic() - started > 60 * options.minutes:
+        if options.minutes is not None and time.monotonic() - started >= 60 * options.minutes:
             break
         row = measure(change, motion, seeds=range(options.seeds), device=device)
         content["rows"].append(row)
