@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,6 +12,8 @@ from torch import nn
 from posegraph.training.steps import Step
 
 __all__ = ["AveragedStep", "WeightAverage"]
+
+_EACH: Any = torch  # what PyTorch's own optimisers call is not declared as public
 
 
 class WeightAverage:
@@ -39,9 +42,9 @@ class WeightAverage:
         self._steps += 1
         share = 1 - ((1 + self._steps) / (10 + self._steps)).clamp(max=self.decay)
         # Few kernels for all tensors: one for each would take a GPU longer than a step of training otherwise does.
-        moves = torch._foreach_sub(self._present, self._averages)
-        torch._foreach_mul_(moves, share)
-        torch._foreach_add_(self._averages, moves)
+        moves = _EACH._foreach_sub(self._present, self._averages)
+        _EACH._foreach_mul_(moves, share)
+        _EACH._foreach_add_(self._averages, moves)
 
     @contextmanager
     def applied(self) -> Generator[None]:

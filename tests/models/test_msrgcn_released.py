@@ -152,6 +152,20 @@ def test_normalisation_covers_positions_and_coefficients():
     assert float(model.normalizer.maximum) == pytest.approx(float(values.max()), rel=1e-6)
 
 
+def test_without_normalisation_it_computes_in_mm():
+    """The same network, its first layer's inputs and its last one's outputs in another unit."""
+    torch.manual_seed(0)
+    settings = {"skeleton": "cmu", "channels": (8, 8), "normalize": False}
+    model = registry.build("msrgcn-released", **settings).double().eval()
+    poses = 300 * torch.randn(2, 35, 25, 3, dtype=torch.float64)
+    model.fit_statistics([poses])
+    observed = poses[:, :10]
+    padded = torch.cat([observed, observed[:, -1:].expand(-1, 25, -1, -1)], dim=1)
+    coefficients = torch.einsum("kt,btjc->bjck", model.dct.basis, padded).flatten(1, 2)
+    torch.testing.assert_close(model.encode(padded), coefficients)
+    torch.testing.assert_close(model.decode(coefficients), padded, rtol=1e-6, atol=1e-3)  # the basis is float32
+
+
 def test_fixed_resampling_has_no_learned_step_between_scales():
     model = registry.build("msrgcn-released", skeleton="cmu", channels=(8, 8), resample="grouping")
     assert not any("resample" in name for name, _ in model.down.named_parameters())
