@@ -156,6 +156,8 @@ def _training(facts: _Facts) -> Iterator[str]:
         result = Result.from_json(record["validation"])
         error = f"{_number(result.mean, result)} {result.protocol.unit}"
         yield f"* Validation error: {error} ({result.protocol.describe()})."
+    if note := facts.packed.get("note"):
+        yield f"* {note}"
     versions = ", ".join(f"{name} {version}" for name, version in facts.config.get("versions", {}).items())
     yield f"* Saved with {versions}."
     yield ""

@@ -39,6 +39,7 @@ def pack(
     *,
     name: str,
     commands: Sequence[str],
+    note: str = "",
     dtype: torch.dtype | checkpoint.Precision = "float16",
     protocols: Sequence[str] = ("all",),
     device: torch.device | str | None = None,
@@ -56,6 +57,7 @@ def pack(
         folder: Where to write: the weights come to ``folder / model / name``.
         name: Name of the weights, in lower case with hyphens, as in "cmu".
         commands: The commands that made the weights, in order; they are put into the card.
+        note: What else the card should say of the training, such as how its recipe was chosen.
         dtype: Number type to round the weights to.
         protocols: Window rules or published protocols of the data set, see `posegraph.evaluation.Protocol.named`; the
             first is the one that the seeds are compared by.
@@ -95,6 +97,7 @@ def pack(
     packed = {
         "reference": f"{kept.model.registry_name}/{name}",
         "commands": list(commands),
+        "note": note,
         "runs": [own.describe(results[own.seed].select(tested).mean, kept is own) for own in candidates],
         "missing": list(dataset.missing),
         "unseen": [action for action in headline.actions if action not in seen],

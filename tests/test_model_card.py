@@ -63,6 +63,12 @@ def test_it_says_what_the_weights_were_made_from(config):
     assert "```bash\n" + "\n".join(COMMANDS) + "\n```" in making
 
 
+def test_it_has_the_note_of_the_maker(config):
+    assert "* Chosen by lot." not in model_card(config)
+    config["record"]["packed"]["note"] = "Chosen by lot."
+    assert "* Chosen by lot.\n" in section(model_card(config), "Training")
+
+
 def test_errors_are_those_of_the_record(config):
     card = model_card(config)
     result = config["record"]["packed"]["evaluation"][0]["result"]

@@ -25,6 +25,7 @@ def pack(
     dtype: checkpoint.Precision = "float16",
     protocols: tuple[str, ...] = ("all",),
     command: tuple[str, ...] = (),
+    note: str = "",
     device: str | None = None,
 ) -> None:
     """Turn a training run into weights to hand on: rounded, measured on the test clips, with a model card.
@@ -38,6 +39,7 @@ def pack(
         dtype: Number type to round the weights to.
         protocols: Window rules or published protocols to measure under; the first is the headline.
         command: The commands that trained the run, for the card; by default the one that 'posegraph train' left in it.
+        note: What else the card should say of the training, such as how its recipe was chosen.
         device: Where to evaluate; a GPU if there is one.
     """
     members = [member for run in runs for member in _members(run)]
@@ -55,6 +57,7 @@ def pack(
         out,
         name=name,
         commands=[*trained, shlex.join(own)],
+        note=note,
         dtype=dtype,
         protocols=protocols,
         device=device or default_device(),

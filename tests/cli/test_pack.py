@@ -50,9 +50,14 @@ def test_commands_are_given_where_the_run_has_none(command, stand_in_runs):
     answer = command(*arguments)
     assert answer.status == 2
     assert answer.err.startswith("posegraph: error: --command: expected the commands that trained the run, because ")
-    assert command(*arguments, "--command", "python train.py", "python more.py").status == 0
-    commands = checkpoint.read_config("weights/traj-gcn/tiny")["record"]["packed"]["commands"]
-    assert commands == ["python train.py", "python more.py", "posegraph pack RUN RUN --name tiny --data samples"]
+    assert command(*arguments, "--command", "python train.py", "python more.py", "--note", "By hand.").status == 0
+    packed = checkpoint.read_config("weights/traj-gcn/tiny")["record"]["packed"]
+    assert packed["note"] == "By hand."
+    assert packed["commands"] == [
+        "python train.py",
+        "python more.py",
+        "posegraph pack RUN RUN --name tiny --data samples",
+    ]
 
 
 @pytest.mark.parametrize(
