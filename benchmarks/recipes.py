@@ -55,6 +55,7 @@ CHANGES = (
     Change("the recipe of graph-mixer, half as wide, 1750 steps"),
     Change("every window as likely, not every clip", recipe={"sampling": "windows"}),
     Change("trained on the five actions alone", only_actions=True),
+    Change("no windows backwards", recipe={"reverse": 0.0}),
     Change("half of the windows backwards", recipe={"reverse": 0.5}),
     Change("no mirrored windows", recipe={"mirror": 0.0}),
     Change("no mirror images averaged in evaluation", settings={"mirrored": False}),
