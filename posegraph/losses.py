@@ -36,7 +36,9 @@ def coordinate_distance_loss(prediction: torch.Tensor, target: torch.Tensor) -> 
     return (prediction - target).abs().sum(dim=(-2, -1)).mean()
 
 
-def joint_distance_loss(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def joint_distance_loss(
+    prediction: torch.Tensor, target: torch.Tensor, frame_weights: torch.Tensor | None = None
+) -> torch.Tensor:
     """Mean Euclidean distance between predicted and true joints, over batch, frames and joints.
 
     The training loss of Traj-GCN and, at each scale, of MSR-GCN. It runs over all frames that are given, which for
@@ -45,6 +47,7 @@ def joint_distance_loss(prediction: torch.Tensor, target: torch.Tensor) -> torch
     Args:
         prediction: Poses ``(batch, frames, joints, 3)`` in mm.
         target: Poses of the same shape.
+        frame_weights: How much each frame counts, ``(frames,)`` with mean one; None for all alike.
 
     Returns:
         Scalar in mm.
@@ -59,7 +62,8 @@ def joint_distance_loss(prediction: torch.Tensor, target: torch.Tensor) -> torch
         tensor(3.)
     """
     _check_same_poses(prediction, target)
-    return torch.linalg.vector_norm(prediction - target, dim=-1).mean()
+    distances = torch.linalg.vector_norm(prediction - target, dim=-1)
+    return (distances if frame_weights is None else distances * frame_weights[:, None]).mean()
 
 
 def multi_scale_loss(outputs: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> torch.Tensor:

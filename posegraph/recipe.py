@@ -59,6 +59,10 @@ class Recipe:
     """Probability of playing a training window backwards."""
     mirror: float = 0.0
     """Probability of replacing a training window by its mirror image; see `posegraph.transforms.mirror_image`."""
+    turn: float = 0.0
+    """Spread, in radians, of random turns of each limb of a window; see `posegraph.training.augmentation.Turn`."""
+    speed: float = 0.0
+    """Play windows faster or slower by a random factor between ``exp(-speed)`` and ``exp(speed)``."""
     schedule: Schedule = "steps"
     """"steps" decays at the start of epochs, by ``decay``. "cosine" lowers the rate step by step along half a cosine,
     to zero at the end of the last epoch."""
@@ -78,14 +82,13 @@ class Recipe:
                 raise ConfigError(f"{name}: expected a positive number, got {getattr(self, name)!r}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ConfigError(f"clip_norm: expected a positive number or None, got {self.clip_norm!r}.")
-        if not self.weight_decay >= 0:
-            raise ConfigError(f"weight_decay: expected a number of at least 0, got {self.weight_decay!r}.")
         check_choice("optimizer", self.optimizer, get_args(Optimizer))
         check_choice("sampling", self.sampling, get_args(Sampling))
         check_choice("schedule", self.schedule, get_args(Schedule))
         check_probability(reverse=self.reverse, mirror=self.mirror, averaging=self.averaging)
-        if not self.warm_up >= 0:
-            raise ConfigError(f"warm_up: expected a number of at least 0, got {self.warm_up!r}.")
+        for name in ("weight_decay", "warm_up", "turn", "speed"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}.")
 
     def learning_rate_at(self, epoch: int, part: float = 0.0) -> float:
         """Learning rate in an epoch, counted from one.

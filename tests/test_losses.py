@@ -20,6 +20,14 @@ def test_joint_distance_matches_naive_distances():
     assert joint_distance_loss(prediction, target).item() == pytest.approx(naive(prediction, target), rel=1e-5)
 
 
+def test_frames_can_be_weighted():
+    prediction, target = 100 * torch.randn(2, 2, 3, 4, 3)
+    weights = torch.tensor([1.5, 1.0, 0.5])
+    frames = [naive(prediction[:, t], target[:, t]) for t in range(3)]
+    expected = sum(w * e for w, e in zip(weights.tolist(), frames, strict=True)) / 3
+    assert joint_distance_loss(prediction, target, weights).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_joint_distance_gradients():
     prediction = torch.randn(2, 3, 2, 3, dtype=torch.float64, requires_grad=True)
     target = torch.randn(2, 3, 2, 3, dtype=torch.float64)

@@ -38,6 +38,9 @@ class GraphMixerConfig:
     """Probability of zeroing an element at the end of each half of a block, and inside its perceptron."""
     velocity: float = 1.0
     """Weight of the velocity loss beside the joint distance."""
+    frame_power: float = 0.5
+    """Forecast frame t, counted from 0, counts in the joint distance as the power -``frame_power`` of t + 1: errors are
+    reported at frames that lie closer together at the beginning. 0 for all frames alike."""
     mirrored: bool = True
     """In evaluation, average the forecast with that of the mirrored poses, mirrored back. Skeletons without mirrored
     pairs do without."""
@@ -47,8 +50,9 @@ class GraphMixerConfig:
             channels=self.channels, num_blocks=self.num_blocks, num_heads=self.num_heads, expansion=self.expansion
         )
         check_probability(dropout=self.dropout)
-        if not self.velocity >= 0:
-            raise ConfigError(f"velocity: expected a weight of at least 0, got {self.velocity!r}.")
+        for name in ("velocity", "frame_power"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}.")
 
 
 @register(
@@ -107,6 +111,7 @@ class GraphMixer(ForecastModel):
     default_config: ClassVar[GraphMixerConfig] = GraphMixerConfig()
     config: GraphMixerConfig
     motion_scale: torch.Tensor
+    frame_weights: torch.Tensor
     mirror_joints: torch.Tensor
     mirror_signs: torch.Tensor
 
@@ -139,6 +144,8 @@ class GraphMixer(ForecastModel):
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, 3 * future_frames)
         self.inverse_dct = InverseDCT(future_frames)
+        weights = torch.arange(1, future_frames + 1, dtype=torch.float32) ** -config.frame_power
+        self.register_buffer("frame_weights", weights / weights.mean(), persistent=False)
         nn.init.normal_(self.joint_embedding, std=0.02)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -170,7 +177,7 @@ class GraphMixer(ForecastModel):
         return poses.index_select(2, self.mirror_joints) * self.mirror_signs
 
     def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
-        """Joint distance of the future poses, and the weighted velocity loss from the last observed pose on.
+        """Joint distance of the future poses and, from the last observed pose on, the velocity loss, both weighted.
 
         Args:
             outputs: What `forward` returned.
@@ -180,7 +187,7 @@ class GraphMixer(ForecastModel):
             Scalar in the unit of the poses.
         """
         prediction, truth = (poses[:, self.observed_frames - 1 :] for poses in (outputs[0], window))
-        loss = joint_distance_loss(prediction[:, 1:], truth[:, 1:])
+        loss = joint_distance_loss(prediction[:, 1:], truth[:, 1:], self.frame_weights)
         return loss + self.config.velocity * velocity_loss(prediction, truth) if self.config.velocity else loss
 
     def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:

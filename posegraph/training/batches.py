@@ -1,14 +1,16 @@
-"""What a step of training reads: windows by number, some of them backwards or mirrored, and their action labels."""
+"""What a step of training reads: windows by number, changed at random if asked for, and their action labels."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 
 from posegraph.data.windows import Windows
 from posegraph.recipe import Recipe
 from posegraph.skeleton import Skeleton
+from posegraph.training.augmentation import Mirror, Turn
 from posegraph.training.seeding import mix
-from posegraph.transforms import mirror_image
 
 __all__ = ["Batches", "window_order"]
 
@@ -18,13 +20,15 @@ class Batches:
 
     Args:
         windows: Training windows.
-        skeleton: Skeleton of the joints that windows have.
+        skeleton: Skeleton of the poses, of which windows have the used joints.
         labels: Action label of each window ``(windows,)``, for models that take labels.
         reverse: Probability of playing a window backwards.
-        mirror: Probability of replacing a window by its mirror image.
+        mirror: Probability of replacing a window by its mirror image; see `posegraph.training.augmentation.Mirror`.
+        turn: Spread of random turns of the limbs; see `posegraph.training.augmentation.Turn`.
+        speed: Windows are played faster or slower by a factor of up to the exponential of this; see `_play`.
 
     Raises:
-        ConfigError: The skeleton has no mirror image, and one is asked for.
+        ConfigError: The skeleton does not allow what is asked for.
     """
 
     def __init__(
@@ -35,14 +39,20 @@ class Batches:
         labels: torch.Tensor | None = None,
         reverse: float = 0.0,
         mirror: float = 0.0,
+        turn: float = 0.0,
+        speed: float = 0.0,
     ) -> None:
         self.windows = windows
         self.labels = labels
         self.reverse = reverse
-        self.mirror = mirror
+        self.speed = speed
+        self._changes: list[Callable[[torch.Tensor], torch.Tensor]] = []
         if mirror:
-            image = mirror_image(skeleton)
-            self._joints, self._signs = (tensor.to(windows.device) for tensor in image)
+            self._changes.append(Mirror(skeleton, mirror, windows.device))
+        if turn:
+            self._changes.append(Turn(skeleton, turn, windows.device))
+        if speed:
+            self._first, self._last = _ends_of_clips(windows)
 
     def __call__(self, numbers: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Gather a batch.
@@ -53,17 +63,40 @@ class Batches:
         Returns:
             Poses ``(*numbers.shape, frames, joints, 3)``, and labels of the shape of ``numbers`` if there are labels.
         """
-        window = self.windows.batch(numbers)
+        window = self._play(numbers) if self.speed else self.windows.batch(numbers)
         if self.reverse:
-            window = torch.where(self._draw(self.reverse, numbers), window.flip(-3), window)
-        if self.mirror:
-            image = window.index_select(-2, self._joints) * self._signs
-            window = torch.where(self._draw(self.mirror, numbers), image, window)
+            backwards = torch.rand((*numbers.shape, 1, 1, 1), device=self.windows.device) < self.reverse
+            window = torch.where(backwards, window.flip(-3), window)
+        for change in self._changes:
+            window = change(window)
         return (window,) if self.labels is None else (window, self.labels[numbers])
 
-    def _draw(self, probability: float, numbers: torch.Tensor) -> torch.Tensor:
-        """Windows that something happens to, ``(*numbers.shape, 1, 1, 1)``."""
-        return torch.rand((*numbers.shape, 1, 1, 1), device=self.windows.device) < probability
+    def _play(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Gather windows that last up to ``exp(speed)`` times shorter or longer, with poses between the frames.
+
+        A window that would reach beyond its clip begins sooner, and one that is longer than its clip is played at the
+        highest speed that fits.
+        """
+        windows = self.windows
+        first, last = self._first[numbers], self._last[numbers]
+        draws = 2 * torch.rand(numbers.shape, device=windows.device) - 1
+        steps = windows.length - 1
+        factor = torch.minimum(torch.exp(self.speed * draws), (last - first) / steps)
+        start = torch.minimum(windows.starts[numbers].to(factor.dtype), last - factor * steps)
+        places = start.unsqueeze(-1) + factor.unsqueeze(-1) * torch.arange(steps + 1, device=windows.device)
+        before = torch.minimum(places.long(), (last - 1).unsqueeze(-1))  # rounding may reach beyond the last frame
+        share = (places - before)[..., None, None]
+        return torch.lerp(windows.frames[before], windows.frames[before + 1], share)
+
+
+def _ends_of_clips(windows: Windows) -> tuple[torch.Tensor, torch.Tensor]:
+    """First and last frame that the windows of each window's clip cover, ``(windows,)`` int64."""
+    clips, count = windows.clips, int(windows.clips.max()) + 1
+    ends = windows.starts + windows.length - 1
+    first = torch.full((count,), windows.frames.shape[0], device=windows.device)
+    first = first.scatter_reduce(0, clips, windows.starts, "amin")
+    last = torch.zeros_like(first).scatter_reduce(0, clips, ends, "amax")
+    return first[clips], last[clips]
 
 
 def window_order(windows: Windows, recipe: Recipe, seed: int, epoch: int) -> torch.Tensor:

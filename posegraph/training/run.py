@@ -132,10 +132,12 @@ class Run:
         labels = self.model.action_labels(actions)[self.windows.clips] if self.model.actions else None
         batches = Batches(
             self.windows,
-            self.model.skeleton.reduced,
+            self.model.skeleton,
             labels=labels,
             reverse=self.recipe.reverse,
             mirror=self.recipe.mirror,
+            turn=self.recipe.turn,
+            speed=self.recipe.speed,
         )
         if len(self.members) > 1:
             models = [member.model for member in self.members]

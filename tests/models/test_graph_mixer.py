@@ -101,11 +101,13 @@ def test_statistics_of_still_poses_leave_the_unit():
 def test_the_loss_is_of_future_poses_and_their_steps():
     model, window = trained(), poses(35)
     outputs = model(window[:, :10])
-    expected = joint_distance_loss(outputs[0][:, 10:], window[:, 10:])
+    weights = [(t + 1) ** -0.5 for t in range(25)]
+    distances = (outputs[0] - window)[:, 10:].norm(dim=-1).mean((0, 2))
+    expected = sum(w * d for w, d in zip(weights, distances, strict=True)) / sum(weights)
     steps = velocity_loss(outputs[0][:, 9:], window[:, 9:])
     torch.testing.assert_close(model.loss(outputs, window), expected + steps)
-    without = trained(dataclasses.replace(SMALL, velocity=0.0))
-    torch.testing.assert_close(without.loss(outputs, window), expected)
+    plain = trained(dataclasses.replace(SMALL, velocity=0.0, frame_power=0.0))
+    torch.testing.assert_close(plain.loss(outputs, window), joint_distance_loss(outputs[0][:, 10:], window[:, 10:]))
 
 
 def test_observed_poses_are_copied():
@@ -120,7 +122,8 @@ def test_observed_poses_are_copied():
         ({"channels": 0}, "channels"),
         ({"channels": 12, "num_heads": 8}, "num_heads: expected a divisor of channels = 12"),
         ({"dropout": -0.1}, "dropout"),
-        ({"velocity": -1.0}, r"velocity: expected a weight of at least 0, got -1\.0"),
+        ({"velocity": -1.0}, r"velocity: expected a number of at least 0, got -1\.0"),
+        ({"frame_power": -1.0}, r"frame_power: expected a number of at least 0, got -1\.0"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, message):

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
+from posegraph import data
 from posegraph.data import Windows
 from posegraph.errors import ConfigError
 from posegraph.recipe import Recipe
 from posegraph.skeleton import Skeleton
+from posegraph.training.augmentation import Turn
 from posegraph.training.batches import Batches, window_order
 
 ELBOW = Skeleton("elbow", ("elbow",), (-1,))
@@ -65,8 +69,60 @@ def test_windows_are_mirrored():
 
 
 def test_a_mirror_needs_pairs():
-    with pytest.raises(ConfigError, match=r"mirror: expected a skeleton of positions with mirrored pairs, got 'elbow'"):
+    with pytest.raises(
+        ConfigError, match=r"mirror: expected a skeleton of positions with mirrored pairs, got 'elbow-used'"
+    ):
         Batches(WINDOWS, ELBOW, mirror=0.5)
+
+
+def two_clips() -> Windows:
+    """A clip of 12 frames that moves by 1 a frame and one of 9 that moves by 100."""
+    paths = [torch.arange(12.0), 1000 + 100 * torch.arange(9.0)]
+    frames = torch.cat(paths).view(-1, 1, 1).expand(-1, 1, 3).contiguous()
+    starts, clips = torch.tensor([*range(6), *range(12, 15)]), torch.tensor([0] * 6 + [1] * 3)
+    return Windows(frames, starts, observed_frames=4, future_frames=3, clips=clips)
+
+
+def test_windows_play_faster_and_slower():
+    windows, numbers = two_clips(), torch.arange(9).repeat(2, 400)
+    torch.manual_seed(0)
+    (played,) = Batches(windows, ELBOW, speed=0.4)(numbers)
+    path = played[..., 0, 0]
+    steps = path.diff(dim=-1)
+    torch.testing.assert_close(steps, steps[..., :1].expand_as(steps), rtol=1e-3, atol=1e-2)  # one speed a window
+    slow = windows.clips[numbers] == 0
+    factors = torch.where(slow, steps[..., 0], steps[..., 0] / 100)
+    assert factors.min() == pytest.approx(math.exp(-0.4), rel=0.02)
+    assert factors[slow].max() == pytest.approx(math.exp(0.4), rel=0.02)
+    assert factors[~slow].max() == pytest.approx(8 / 6, rel=1e-3)  # the clip has no more frames
+    assert factors[slow].log().mean().item() == pytest.approx(0, abs=0.02)
+    for chosen, low, high in ((slow, 0, 11), (~slow, 1000, 1800)):
+        assert path[chosen].min() >= low
+        assert path[chosen].max() <= high + 1e-3
+    begins = path[..., 0][numbers == 2]
+    assert begins.max() == 2  # a window begins where it did, or sooner where its clip would end
+    assert begins.min() == pytest.approx(2)
+
+
+def test_windows_at_the_end_of_a_clip_begin_sooner():
+    windows = two_clips()
+    torch.manual_seed(0)
+    (played,) = Batches(windows, ELBOW, speed=0.4)(torch.full((500,), 5))
+    path = played[..., 0, 0]
+    fast = path[:, 1] - path[:, 0] > 1
+    assert fast.any()
+    torch.testing.assert_close(path[fast, -1], torch.full_like(path[fast, -1], 11.0), rtol=0, atol=1e-3)
+    assert (path[~fast, 0] == 5).all()
+
+
+def test_limbs_turn_if_asked_for():
+    clips = data.load("cmu", "samples", split="train", actions=["running"])
+    windows, numbers = clips.train_windows(10, 25), torch.arange(6)
+    (plain,) = Batches(windows, clips.skeleton)(numbers)
+    torch.manual_seed(3)
+    (turned,) = Batches(windows, clips.skeleton, turn=0.2)(numbers)
+    torch.manual_seed(3)
+    torch.testing.assert_close(turned, Turn(clips.skeleton, 0.2, torch.device("cpu"))(plain))
 
 
 def test_an_order_takes_each_window_once_and_follows_its_seed():

@@ -39,7 +39,7 @@ def plain_step(device: torch.device = CPU, fused: bool = False) -> PlainStep:
     model = small_model(dropout=0.0).to(device).train()
     windows = motion().train_windows(OBSERVED, FUTURE).to(device)
     optimizer = make_optimizer(Recipe(learning_rate=1e-3), model.parameters(), device, fused=fused)
-    return PlainStep(model, Batches(windows, model.skeleton.reduced), optimizer, clip_norm=1.0)
+    return PlainStep(model, Batches(windows, model.skeleton), optimizer, clip_norm=1.0)
 
 
 def batches(count: int, size: int = 4) -> list[torch.Tensor]:

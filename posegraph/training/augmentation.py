@@ -1,0 +1,109 @@
+"""Changes of training windows that leave them motions of the same skeleton."""
+
+from __future__ import annotations
+
+import torch
+
+from posegraph.errors import ConfigError
+from posegraph.kinematics import rotation_from_exponential_map
+from posegraph.skeleton import Skeleton
+from posegraph.transforms import mirror_image
+
+__all__ = ["Mirror", "Turn", "limbs"]
+
+
+class Mirror:
+    """Replaces some windows by their mirror images.
+
+    Args:
+        skeleton: Skeleton of the poses, of which windows have the used joints.
+        probability: Of each window.
+        device: Where windows are.
+
+    Raises:
+        ConfigError: The skeleton has no mirror image.
+    """
+
+    def __init__(self, skeleton: Skeleton, probability: float, device: torch.device) -> None:
+        self.probability = probability
+        self._joints, self._signs = (tensor.to(device) for tensor in mirror_image(skeleton.reduced))
+
+    def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+        """Change windows ``(..., frames, joints, 3)``."""
+        chosen = torch.rand((*windows.shape[:-3], 1, 1, 1), device=windows.device) < self.probability
+        return torch.where(chosen, windows.index_select(-2, self._joints) * self._signs, windows)
+
+
+class Turn:
+    """Turns each limb of each window by a random angle about the joint that it hangs from, the same in all frames.
+
+    Bones keep their lengths, and joints their angles to one another within a limb: another person's stance, or the same
+    person's on another day. The axis is random, and the angle has a normal distribution about each of x, y and z.
+
+    Args:
+        skeleton: Skeleton of the poses, of which windows have the used joints; see `limbs`.
+        spread: Standard deviation about each axis, in radians.
+        device: Where windows are.
+
+    Raises:
+        ConfigError: Limbs hang from no fixed joint.
+    """
+
+    def __init__(self, skeleton: Skeleton, spread: float, device: torch.device) -> None:
+        self.spread = spread
+        found = limbs(skeleton)
+        order = [joint for joints, _ in found for joint in joints]
+        self._pivots = torch.tensor([pivot for joints, pivot in found for _ in joints], device=device)
+        self._limb = torch.tensor([number for number, (joints, _) in enumerate(found) for _ in joints], device=device)
+        back = torch.tensor(order).argsort().to(device)
+        self._pivots, self._limb, self._count = self._pivots[back], self._limb[back], len(found)
+
+    def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+        """Change windows ``(..., frames, joints, 3)``."""
+        angles = self.spread * torch.randn((*windows.shape[:-3], self._count, 3), device=windows.device)
+        rotations = rotation_from_exponential_map(angles)[..., self._limb, :, :]  # one a joint
+        pivots = self._pivots.to(windows.dtype)
+        turned = torch.einsum("...tjc,...jcd->...tjd", windows - pivots, rotations.to(windows.dtype))
+        return turned + pivots
+
+
+def limbs(skeleton: Skeleton) -> list[tuple[list[int], tuple[float, float, float]]]:
+    """The groups of used joints that hang from one joint that does not move, and where that joint is.
+
+    Args:
+        skeleton: A skeleton of positions with constant joints and offsets.
+
+    Returns:
+        For each such joint the numbers of the joints below it, counted among the used ones, and its position.
+
+    Raises:
+        ConfigError: The skeleton holds rotations or has no offsets, or a used joint hangs from no constant one.
+
+    Examples:
+        >>> from posegraph import skeletons
+        >>> from posegraph.training.augmentation import limbs
+        >>> [len(joints) for joints, _ in limbs(skeletons.get("cmu"))]
+        [4, 4, 17]
+    """
+    constant = {skeleton.index(name) for name in skeleton.constant}
+    found: dict[int, list[int]] = {}
+    for number, joint in enumerate(skeleton.used):
+        above = skeleton.parents[joint]
+        while above >= 0 and above not in constant:
+            above = skeleton.parents[above]
+        if above < 0 or skeleton.offsets is None or skeleton.holds_rotations:
+            raise ConfigError(
+                f"turn: expected a skeleton of positions with offsets, whose joints all hang from constant ones, got "
+                f"{skeleton.name!r}, whose {skeleton.joint_names[joint]!r} does not. Train without turns."
+            )
+        found.setdefault(above, []).append(number)
+    return [(joints, _rest_position(skeleton, pivot)) for pivot, joints in found.items()]
+
+
+def _rest_position(skeleton: Skeleton, joint: int) -> tuple[float, float, float]:
+    assert skeleton.offsets is not None
+    position = [0.0, 0.0, 0.0]
+    while joint != skeleton.root:
+        position = [own + offset for own, offset in zip(position, skeleton.offsets[joint], strict=True)]
+        joint = skeleton.parents[joint]
+    return position[0], position[1], position[2]
