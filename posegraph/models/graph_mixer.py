@@ -26,11 +26,11 @@ __all__ = ["GraphMixer", "GraphMixerConfig"]
 class GraphMixerConfig:
     """Settings of `GraphMixer`."""
 
-    channels: int = 256
+    channels: int = 192
     """Channels of each joint."""
     num_blocks: int = 6
     """Residual blocks."""
-    num_heads: int = 8
+    num_heads: int = 6
     """Learned adjacencies of a block, each for its share of the channels."""
     expansion: int = 2
     """Hidden channels of a block's perceptron, as a multiple of ``channels``."""
@@ -58,7 +58,7 @@ class GraphMixerConfig:
 @register(
     "graph-mixer",
     recipe=Recipe(
-        learning_rate=1e-3,
+        learning_rate=1.5e-3,
         batch_size=64,
         sampling="clips",
         steps_per_epoch=250,
@@ -69,6 +69,8 @@ class GraphMixerConfig:
         averaging=0.998,
         mirror=0.5,
         reverse=0.2,
+        turn=0.2,
+        speed=0.15,
     ),
     summary="GraphMixer (posegraph): learned graphs on joints, layer norm, and averaging over left and right.",
 )
