@@ -34,7 +34,7 @@ def results(tmp_path: Path) -> Path:
         {"seed": seed, "epoch": 7 + seed, "validation": 30.0 + seed, "result": own.to_json()}
         for seed, own in enumerate([result(20, 30, 40, 50, 60), result(22, 30, 40, 50, 68)])
     ]
-    content = {"commands": [COMMAND], "training": "for a while", "seeds": seeds}
+    content = {"label": "`traj-gcn`", "commands": [COMMAND], "training": "for a while", "seeds": seeds}
     (folder / "traj-gcn.json").write_text(json.dumps(content))
     rows = [
         {"name": "base", "model": "graph-mixer", "num_parameters": 1234, "errors": [30.0, 32.0], "ensemble": 29.5},
@@ -87,6 +87,23 @@ def test_the_comparison_of_recipes(results, tmp_path, monkeypatch):
     assert "2 seeds each, on the\ntraining clips a, b, which were held out" in text
 
 
+def test_the_search_log(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "WEIGHTS", tmp_path / "none")
+    rows = [
+        {"name": "first", "errors": [30.0, 40.0, None]},
+        {"name": "better", "errors": [29.0, 38.0, 20.0]},
+        {"name": "one fold", "errors": [None, 41.0, None]},
+        {"name": "elsewhere", "errors": [None, None, 5.0]},
+    ]
+    (results / accuracy.SEARCH).write_text(json.dumps({"groups": [{"setting": "Small networks", "rows": rows}]}))
+    text = accuracy.render(results)
+    assert "**Small networks**" in text
+    assert cells(text, "first")[1:] == ["30.0", "40.0", "-", "", ""]
+    assert cells(text, "better")[1:] == ["29.0", "38.0", "20.0", "29.00", "-1.50 ± 0.50"]
+    assert cells(text, "one fold")[1:] == ["-", "41.0", "-", "", "+1.00"]
+    assert cells(text, "elsewhere")[1:] == ["-", "-", "5.0", "", ""]
+
+
 def test_weights_of_the_library_come_first(results, stand_in, monkeypatch):
     """The stand-in knows two actions only; the page takes those of the first row."""
     monkeypatch.setattr(zoo, "WEIGHTS", stand_in)
@@ -114,7 +131,7 @@ def test_runs_are_measured(stand_in_runs, tmp_path):
     arguments = ["--measure", *map(str, runs), "--label", "tiny", "--data", "samples"]
     accuracy.main([*arguments, "--results", str(tmp_path)])
     content = json.loads((tmp_path / "tiny.json").read_text())
-    assert content["commands"] == [COMMAND]
+    assert (content["label"], content["commands"]) == ("`tiny`", [COMMAND])
     assert [seed["seed"] for seed in content["seeds"]] == [0, 1]
     test = data.load("cmu", "samples", split="test")
     for run, seed in zip(runs, content["seeds"], strict=True):
