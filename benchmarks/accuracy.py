@@ -231,12 +231,12 @@ def _search(content: Mapping[str, Any]) -> list[str]:
     lines = [
         "## Search log",
         "",
-        "How the recipes of `graph-mixer` were found: validation errors in mm on held-out training clips, mirror images",
-        "averaged. Fold 1 holds out the shortest clip of each of the five actions, fold 5 the longest. Except where it is",
-        "said, networks of a table were trained at once on an H200, each fold with one seed, in mixed precision by a loop",
-        "of its own that shares one batch of kernels among all; `python -m benchmarks.recipes` measures such changes with",
-        "the library's trainer. Runs are short: what is worth its while in a longer one may not show. ± is the standard",
-        "error of the mean difference over folds; a dash, a run that diverged or was not made.",
+        "How the recipes of `graph-mixer` were found: validation errors in mm on held-out training clips, mirror",
+        "images averaged. Fold 1 holds out the shortest clip of each of the five actions, fold 5 the longest. Except",
+        "where it is said, networks of a table were trained at once on an H200, each fold with one seed, in mixed",
+        "precision by a loop of its own that shares kernels among all; `python -m benchmarks.recipes` measures such",
+        "changes with the library's trainer. Runs are short: what is worth its while in a longer one may not show.",
+        "± is the standard error of the mean difference over folds; a dash, a run that diverged or was not made.",
         "",
     ]
     for group in content["groups"]:
