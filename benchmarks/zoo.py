@@ -119,15 +119,15 @@ def find(folder: Path) -> list[Entry]:
 
 
 def timed(folder: Path) -> list[Machine]:
-    """Every device of every file of results that has times of forecasts."""
-    machines = []
+    """Every device of the files of results that has times of forecasts; files of one machine are taken together."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for file in sorted(folder.glob("*.json")):
         content = json.loads(file.read_text(encoding="utf-8"))
         rows = [row for row in content.get("rows", ()) if row["kind"] == "inference" and "time_ms" in row]
         for device in dict.fromkeys(row["device"] for row in rows):
-            own = [row for row in rows if row["device"] == device]
-            machines.append(Machine(_machine_name(content["machine"], device), device, own))
-    return machines
+            name = _machine_name(content["machine"], device)
+            found.setdefault((name, device), []).extend(row for row in rows if row["device"] == device)
+    return [Machine(name, device, rows) for (name, device), rows in found.items()]
 
 
 def render(entries: Sequence[Entry], machines: Sequence[Machine], models: Sequence[str], *, with_picture: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from posegraph import checkpoint, evaluation, registry, training
+from posegraph import checkpoint, evaluation, registry, training, weights
 from posegraph.cli.options import progress_bar, read
 from posegraph.errors import ConfigError
 from posegraph.forecast import forecast_clip
@@ -20,7 +20,9 @@ _CLIP, _START = "walking_1", 60
 
 
 def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -> None:
-    """Train a small msrgcn on the bundled CMU clips, compare it with zero velocity, and draw a forecast.
+    """Train a small msrgcn on the bundled CMU clips, compare it with others, and draw a forecast.
+
+    The others are zero velocity and the weights that come with the library.
 
     Args:
         out: Folder to write; an earlier demo there is replaced.
@@ -39,14 +41,19 @@ def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -
 
     clips = motion.select("test")
     protocol = evaluation.Protocol(motion.name, actions=tuple(clip.action for clip in clips))
-    results = {}
-    for name, forecaster in (("msrgcn", best), ("zero-velocity", registry.build("zero-velocity", skeleton="cmu"))):
+    results: dict[str, evaluation.Result] = {}
+    forecasters = {"msrgcn": best, "zero-velocity": registry.build("zero-velocity", skeleton="cmu")}
+    if reference := weights.default():
+        forecasters[reference] = checkpoint.load(weights.folder(reference))
+    for name, forecaster in forecasters.items():
         with progress_bar(name) as progress:
             results[name] = evaluation.evaluate(forecaster, motion, protocol, progress=progress)
-        results[name].save(out / f"{name}.json")
+        results[name].save(out / f"{name.replace('/', '-')}.json")
         print(f"\n{name} on test clips, which it never trained on\n{results[name].table()}")
-    ratio = results["msrgcn"].mean / results["zero-velocity"].mean
-    print(f"\nmsrgcn's error is {ratio:.0%} of zero velocity's")
+    print()
+    for name in (name for name in results if name != "zero-velocity"):
+        ratio = results[name].mean / results["zero-velocity"].mean
+        print(f"{name}'s error is {ratio:.0%} of zero velocity's")
 
     from posegraph import viz
 

@@ -14,7 +14,7 @@ from posegraph.errors import UnknownNameError
 
 __all__ = ["DEFAULT", "default", "folder", "names", "references"]
 
-DEFAULT = "msrgcn-released/cmu"
+DEFAULT = "graph-mixer/cmu"
 """Reference of the weights that the command line takes if it is given none."""
 
 _ROOT = Path(__file__).parent

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from posegraph import checkpoint
+from posegraph import checkpoint, data, weights
 from posegraph.cli import demo
+from posegraph.evaluation import Protocol, evaluate
+from tests.weights.standin import REFERENCE
 
 
 @pytest.fixture
@@ -31,6 +33,20 @@ def test_the_demonstration_trains_evaluates_and_draws(command):
     assert checkpoint.load("demo").record["training"]["seed"] == 2
     with Image.open("demo/forecast.gif") as animation:
         assert animation.n_frames > 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_weights_of_the_library_are_measured_too(command, shipped, monkeypatch):
+    monkeypatch.setattr(weights, "DEFAULT", REFERENCE)
+    answer = command("demo", "--out", "demo", "--seconds", "5")
+    assert answer.status == 0, answer.err
+    clips = data.load("cmu", "samples", split="test")
+    own = evaluate(
+        checkpoint.load(shipped / REFERENCE), clips, Protocol("cmu", actions=("basketball", "running", "walking"))
+    )
+    stored = json.loads(Path("demo/traj-gcn-tiny.json").read_text())
+    assert stored["mean"]["mean_mm"] == pytest.approx(own.mean)
+    assert re.search(rf"^{REFERENCE}'s error is \d+% of zero velocity's$", answer.out, re.MULTILINE)
 
 
 @pytest.mark.usefixtures("quick")
