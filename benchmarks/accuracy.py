@@ -1,17 +1,19 @@
 """Errors of training runs beside published ones: measure them, and write the documentation's page.
 
 python -m benchmarks.accuracy --measure RUN [RUN ...] --label NAME --data DIR
+python -m benchmarks.accuracy --ensemble WEIGHTS WEIGHTS [...] --label NAME --data DIR
 python -m benchmarks.accuracy
 
 The first command evaluates the checkpoints of runs that differ by their seed on the test clips and writes
-``results/accuracy/NAME.json``; the second makes the page from all these files, from the cards of the weights in the
-library and from the comparison of recipes.
+``results/accuracy/NAME.json``, the second does so with the mean forecast of weights of the library. The third makes the
+page from all these files, from the cards of the weights in the library and from the comparison of recipes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from typing import Any
 
 from benchmarks import recipes, zoo
 from benchmarks.markdown import table
-from posegraph import checkpoint, data
+from posegraph import checkpoint, data, weights
 from posegraph._files import replace_file
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
@@ -66,17 +68,21 @@ class System:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__.partition("\n")[0])
     parser.add_argument("--measure", type=Path, nargs="+", metavar="RUN", help="runs that differ by their seed")
+    parser.add_argument("--ensemble", nargs="+", choices=weights.references(), metavar="WEIGHTS", help="MODEL/NAME")
     parser.add_argument("--label", help="name of the runs, and of the file")
-    parser.add_argument("--data", help="folder of the CMU benchmark, for --measure")
+    parser.add_argument("--data", help="folder of the CMU benchmark, for --measure and --ensemble")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the files")
     parser.add_argument("--out", type=Path, default=PAGE, help="page to write")
     options = parser.parse_args(arguments)
-    if not options.measure:
+    if not options.measure and not options.ensemble:
         replace_file(options.out, lambda file: file.write(render(options.results).encode()))
         return
     if not options.label or not options.data:
-        parser.error("--measure needs --label and --data")
-    content = {"label": f"`{options.label}`", **measure(options.measure, options.data)}
+        parser.error("--measure and --ensemble need --label and --data")
+    if options.measure:
+        content = {"label": f"`{options.label}`", **measure(options.measure, options.data)}
+    else:
+        content = measure_together(options.ensemble, options.label, options.data)
     text = json.dumps(content, indent=1) + "\n"
     options.results.mkdir(parents=True, exist_ok=True)
     replace_file(options.results / f"{options.label}.json", lambda file: file.write(text.encode()))
@@ -102,6 +108,20 @@ def measure(runs: Sequence[Path], folder: str) -> dict[str, Any]:
     return {"commands": list(dict.fromkeys(commands)), "training": "", "seeds": seeds}
 
 
+def measure_together(references: Sequence[str], label: str, folder: str) -> dict[str, Any]:
+    """Evaluate the mean forecast of weights of the library; the content of a file of results."""
+    test = data.load("cmu", folder, split="test")
+    models = [checkpoint.load(weights.folder(reference), device=default_device()) for reference in references]
+    result = evaluate(recipes.Ensemble(models), test, Protocol.named(test, "all"))
+    command = ["python", "-m", "benchmarks.accuracy", "--ensemble", *references, "--label", label, "--data", "DIR"]
+    return {
+        "label": f"mean forecast of {' and '.join(f'`{reference}`' for reference in references)}",
+        "commands": [shlex.join(command)],
+        "training": "",
+        "seeds": [{"seed": None, "epoch": "", "validation": None, "result": result.to_json()}],
+    }
+
+
 def measured(folder: Path) -> list[tuple[System, Mapping[str, Any]]]:
     """The systems of all files, each with its file's content."""
     found = []
@@ -110,9 +130,9 @@ def measured(folder: Path) -> list[tuple[System, Mapping[str, Any]]]:
             continue
         content = json.loads(file.read_text(encoding="utf-8"))
         results = [Result.from_json(seed["result"]).select(ACTIONS) for seed in content["seeds"]]
-        name = f"{content['label']}, {len(results)} seed{'s' if len(results) > 1 else ''}"
+        name = content["label"] if len(results) == 1 else f"{content['label']}, {len(results)} seeds"
         means = tuple(result.mean for result in results)
-        found.append((System(name, "trained here", _mean(results), means), content))
+        found.append((System(name, "measured here", _mean(results), means), content))
     return found
 
 

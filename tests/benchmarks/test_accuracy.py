@@ -12,6 +12,7 @@ from benchmarks import accuracy, zoo
 from posegraph import checkpoint, data, published
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
+from tests.weights.standin import REFERENCE
 
 COMMAND = "posegraph train traj-gcn --dataset cmu --data DIR --out RUN"
 SYSTEM = ("MSR-GCN", "MSR-GCN repository, README.md")
@@ -57,7 +58,7 @@ def test_the_page_has_the_numbers_of_the_files(results, tmp_path, monkeypatch):
     accuracy.main(["--results", str(results), "--out", str(page)])
     text = page.read_text()
     own = cells(text, "`traj-gcn`, 2 seeds")
-    assert own[1:] == ["trained here", "36.00", "38.00", "40.00", "42.00", "44.00", "46.00", "41.00 ± 1.41"]
+    assert own[1:] == ["measured here", "36.00", "38.00", "40.00", "42.00", "44.00", "46.00", "41.00 ± 1.41"]
     by_action = text.partition("Mean over the six frames, by action:")[2]
     assert cells(by_action, "`traj-gcn`, 2 seeds")[2:] == ["21.00", "30.00", "40.00", "50.00", "64.00"]
     walking = text.partition("### walking")[2]
@@ -141,7 +142,20 @@ def test_runs_are_measured(stand_in_runs, tmp_path):
         assert seed["validation"] == pytest.approx(Result.from_json(model.record["validation"]).mean)
 
 
+def test_weights_are_measured_together(shipped, tmp_path):
+    options = ["--label", "both", "--data", "samples", "--results", str(tmp_path)]
+    accuracy.main(["--ensemble", REFERENCE, REFERENCE, *options])
+    content = json.loads((tmp_path / "both.json").read_text())
+    assert content["label"] == f"mean forecast of `{REFERENCE}` and `{REFERENCE}`"
+    assert content["commands"] == [
+        f"python -m benchmarks.accuracy --ensemble {REFERENCE} {REFERENCE} --label both --data DIR"
+    ]
+    test = data.load("cmu", "samples", split="test")
+    alone = evaluate(checkpoint.load(shipped / REFERENCE), test, Protocol.named(test, "all"))
+    assert Result.from_json(content["seeds"][0]["result"]).mean == pytest.approx(alone.mean)
+
+
 def test_a_label_and_data_are_needed(stand_in_runs, capsys):
     with pytest.raises(SystemExit):
         accuracy.main(["--measure", str(stand_in_runs[0])])
-    assert "--measure needs --label and --data" in capsys.readouterr().err
+    assert "--measure and --ensemble need --label and --data" in capsys.readouterr().err
