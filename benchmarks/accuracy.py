@@ -155,6 +155,7 @@ def render(folder: Path) -> str:
         return "\n".join([*lines, "No results come with this version.", ""])
     systems += _published(systems[0].result)
     systems += [System("zero velocity", "repeats the last pose", still) for _, _, still in shipped[:1]]
+    systems.sort(key=lambda system: system.result.mean)
     lines += ["## Five actions", "", f"Protocol: {systems[0].result.protocol.describe()}.", ""]
     lines += [_frame_table(systems), "Mean over the six frames, by action:", "", _action_table(systems)]
     for name, section in ((RECIPES, _recipes), (SEARCH, _search)):
