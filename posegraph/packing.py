@@ -40,6 +40,7 @@ def pack(
     name: str,
     commands: Sequence[str],
     note: str = "",
+    finest_only: bool = False,
     dtype: torch.dtype | checkpoint.Precision = "float16",
     protocols: Sequence[str] = ("all",),
     device: torch.device | str | None = None,
@@ -58,6 +59,7 @@ def pack(
         name: Name of the weights, in lower case with hyphens, as in "cmu".
         commands: The commands that made the weights, in order; they are put into the card.
         note: What else the card should say of the training, such as how its recipe was chosen.
+        finest_only: Leave out what only training needs; see `posegraph.models.ForecastModel.finest_only`.
         dtype: Number type to round the weights to.
         protocols: Window rules or published protocols of the data set, see `posegraph.evaluation.Protocol.named`; the
             first is the one that the seeds are compared by.
@@ -73,7 +75,7 @@ def pack(
         CheckpointError: A folder holds no checkpoint that training wrote.
         UnknownNameError: The data set has no such protocol.
     """
-    candidates = _load(runs)
+    candidates = _load(runs, finest_only=finest_only)
     if not _NAME.fullmatch(name):
         raise ConfigError(f"name: expected lower-case letters, digits and hyphens, as in 'cmu', got {name!r}.")
     if not commands:
@@ -171,7 +173,7 @@ class _Candidate:
         return {**facts, "validation": validation, "test": test, "kept": kept}
 
 
-def _load(runs: Sequence[str | Path]) -> list[_Candidate]:
+def _load(runs: Sequence[str | Path], *, finest_only: bool) -> list[_Candidate]:
     if not runs:
         raise ConfigError("runs: expected at least one folder of a training run, got none.")
     candidates: list[_Candidate] = []
@@ -182,7 +184,7 @@ def _load(runs: Sequence[str | Path]) -> list[_Candidate]:
                 f"{run}: expected a checkpoint that training wrote, got one without a record of it. Pass the folder of "
                 "a run."
             )
-        candidates.append(_Candidate(Path(run), model))
+        candidates.append(_Candidate(Path(run), model.finest_only() if finest_only else model))
     first, *others = candidates
     for other in others:
         different = [

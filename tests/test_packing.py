@@ -7,10 +7,11 @@ import shutil
 import pytest
 import torch
 
-from posegraph import checkpoint, data, packing, registry
+from posegraph import checkpoint, data, packing, registry, training
 from posegraph.data import MotionDataset
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.evaluation import Protocol, Result, evaluate
+from posegraph.recipe import Recipe
 from tests.weights import standin
 from tests.weights.standin import COMMANDS, REFERENCE
 
@@ -86,6 +87,24 @@ def test_options_are_followed(stand_in_runs, clips, tmp_path):
     assert [(run["seed"], run["kept"]) for run in own["runs"]] == [(1, True)]
     assert lines[0].startswith("cmu test, windows: 8, ")
     assert lines[1].endswith("other-one: 0.1 MB, seed 1 of 1 run(s)")
+
+
+def test_what_only_training_needs_can_be_left_out(clips, tmp_path):
+    settings = {"channels": 8, "num_blocks": 1, "num_scales": 2}
+    training.seed_everything(0)
+    model = registry.build("msrgcn", skeleton="cmu", **settings)
+    recipe = Recipe(epochs=1, steps_per_epoch=3)
+    training.train(model, clips, tmp_path / "run", recipe=recipe, device="cpu", report=lambda line: None)
+    sizes = []
+    for slim in (False, True):
+        folder = packing.pack(
+            [tmp_path / "run"], clips, tmp_path, name=f"x-{slim}".lower(), commands=["a"], finest_only=slim, report=len
+        )
+        sizes.append((folder / "model.safetensors").stat().st_size)
+        packed = checkpoint.load(folder)
+        assert packed.config.intermediate_supervision is not slim
+        assert packed.record["packed"]["commands"] == ["a"]
+    assert sizes[1] < sizes[0]
 
 
 def test_a_large_file_is_reported(stand_in_runs, clips, tmp_path, monkeypatch):

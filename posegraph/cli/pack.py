@@ -26,6 +26,7 @@ def pack(
     protocols: tuple[str, ...] = ("all",),
     command: tuple[str, ...] = (),
     note: str = "",
+    finest_only: bool = False,
     device: str | None = None,
 ) -> None:
     """Turn a training run into weights to hand on: rounded, measured on the test clips, with a model card.
@@ -40,6 +41,7 @@ def pack(
         protocols: Window rules or published protocols to measure under; the first is the headline.
         command: The commands that trained the run, for the card; by default the one that 'posegraph train' left in it.
         note: What else the card should say of the training, such as how its recipe was chosen.
+        finest_only: Leave out what only training needs, such as the heads of coarser poses.
         device: Where to evaluate; a GPU if there is one.
     """
     members = [member for run in runs for member in _members(run)]
@@ -49,6 +51,7 @@ def pack(
     trained = list(command) or list(dict.fromkeys(line for member in members for line in _commands(member)))
     motion = read(training.get("dataset", "cmu"), data)
     own = ["posegraph", "pack", *(["RUN"] * len(runs)), "--name", name, "--data", data if data == "samples" else "DIR"]
+    own += ["--finest-only"] if finest_only else []
     own += [] if dtype == "float16" else ["--dtype", dtype]
     own += [] if protocols == ("all",) else ["--protocols", *protocols]
     folder = packing.pack(
@@ -58,6 +61,7 @@ def pack(
         name=name,
         commands=[*trained, shlex.join(own)],
         note=note,
+        finest_only=finest_only,
         dtype=dtype,
         protocols=protocols,
         device=device or default_device(),

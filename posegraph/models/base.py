@@ -207,6 +207,27 @@ class ForecastModel(nn.Module):
         """
         return multi_scale_loss(outputs, self.targets(window))
 
+    def finest_only(self) -> ForecastModel:
+        """The same forecasts without what only training needs, such as the heads of coarser poses; by default itself.
+
+        Returns:
+            A model whose `predict` is that of this one, and whose `forward` may return fewer scales.
+        """
+        return self
+
+    def _with_config(self, config: Any) -> Self:
+        """This model with other settings that need a part of its weights and no others."""
+        model = type(self)(
+            config,
+            skeleton=self.skeleton,
+            observed_frames=self.observed_frames,
+            future_frames=self.future_frames,
+        )
+        weights = self.state_dict()
+        model.load_state_dict({name: weights[name] for name in model.state_dict()})
+        model.registry_name, model.record = self.registry_name, self.record
+        return model.to(device=self.device, dtype=self.dtype).train(self.training)
+
     def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
         """Take from the training windows what the model needs, such as a normalisation range; by default nothing.
 

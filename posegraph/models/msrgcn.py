@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, get_args
 
 import torch
@@ -203,6 +203,10 @@ class MSRGCN(ForecastModel):
                 output = output + inputs[scale]
             outputs.insert(0, from_nodes(self.normalizer.decode(output)))
         return tuple(outputs)
+
+    def finest_only(self) -> MSRGCN:
+        """The same forecasts without the heads of the coarser scales."""
+        return self._with_config(replace(self.config, intermediate_supervision=False))
 
     def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
         """Set the normalisation range to the extremes of the training positions."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
@@ -221,6 +221,10 @@ class MSRGCNReleased(ForecastModel):
                 output = self.end[scale](read)
                 outputs.insert(0, output + inputs[scale] if self.config.global_residual else output)
         return outputs
+
+    def finest_only(self) -> MSRGCNReleased:
+        """The same forecasts without the heads of the coarser scales."""
+        return self._with_config(replace(self.config, intermediate_supervision=False))
 
     def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
         """Set the normalisation range to the extremes of training positions and input coefficients at all scales.

@@ -32,7 +32,7 @@ def test_a_run_becomes_weights_that_could_come_with_the_library(command):
 
 def test_the_seeds_of_a_run_are_packed_together(command):
     assert command(*TRAIN, *SMALL, "--seeds", "2", "--out", "run").status == 0
-    options = ("--dtype", "bfloat16", "--protocols", "all", "8", "--out", "mine", "--device", "cpu")
+    options = ("--dtype", "bfloat16", "--protocols", "all", "8", "--finest-only", "--out", "mine", "--device", "cpu")
     answer = command("pack", "run", "--name", "tiny", "--data", "samples", *options)
     assert answer.status == 0, answer.err
     config = checkpoint.read_config("mine/traj-gcn/tiny")
@@ -41,7 +41,7 @@ def test_the_seeds_of_a_run_are_packed_together(command):
     assert config["weights"]["dtype"] == "bfloat16"
     assert packed["commands"] == [
         f"{COMMAND} --seeds 2 --device cpu --out RUN",
-        "posegraph pack RUN --name tiny --data samples --dtype bfloat16 --protocols all 8",
+        "posegraph pack RUN --name tiny --data samples --finest-only --dtype bfloat16 --protocols all 8",
     ]
 
 

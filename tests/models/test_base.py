@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from posegraph import skeletons
+from posegraph import registry, skeletons
 from posegraph.errors import CheckpointError, ConfigError, ShapeError, UnknownNameError
 from posegraph.models import ForecastModel
 from posegraph.skeleton import Skeleton
@@ -151,3 +151,24 @@ def test_evaluating_gives_every_module_its_mode_back():
     with model.eval().evaluating():
         pass
     assert not model.training
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "scales"),
+    [
+        ("msrgcn", {"channels": 8, "num_blocks": 1}, 4),
+        ("msrgcn-1l", {"channels": 8, "num_blocks": 1}, 1),
+        ("msrgcn-released", {"channels": (8, 8, 6), "num_blocks": 1, "finest_end_blocks": 1}, 3),
+        ("traj-gcn", {"channels": 8, "num_blocks": 1}, 1),
+    ],
+)
+def test_the_finest_scale_alone_forecasts_the_same(name, settings, scales):
+    model = registry.build(name, skeleton="cmu", future_frames=5, **settings).double().eval()
+    model.record = {"made": "here"}
+    slim, observed = model.finest_only(), 100 * torch.randn(2, 10, 25, 3, dtype=torch.float64)
+    assert (len(model(observed)), len(slim(observed))) == (scales, 1)
+    assert torch.equal(slim.predict(observed), model.predict(observed))
+    assert (slim.registry_name, slim.record, slim.training) == (name, {"made": "here"}, False)
+    counts = [sum(parameter.numel() for parameter in one.parameters()) for one in (slim, model)]
+    assert counts[0] < counts[1] or scales == 1
+    assert slim.finest_only().predict(observed).equal(model.predict(observed))
