@@ -77,16 +77,17 @@ class Batches:
         A window that would reach beyond its clip begins sooner, and one that is longer than its clip is played at the
         highest speed that fits.
         """
-        windows = self.windows
-        first, last = self._first[numbers], self._last[numbers]
+        windows, steps = self.windows, self.windows.length - 1
+        begin, first, last = windows.starts[numbers], self._first[numbers], self._last[numbers]
         draws = 2 * torch.rand(numbers.shape, device=windows.device) - 1
-        steps = windows.length - 1
         factor = torch.minimum(torch.exp(self.speed * draws), (last - first) / steps)
-        start = torch.minimum(windows.starts[numbers].to(factor.dtype), last - factor * steps)
-        places = start.unsqueeze(-1) + factor.unsqueeze(-1) * torch.arange(steps + 1, device=windows.device)
-        before = torch.minimum(places.long(), (last - 1).unsqueeze(-1))  # rounding may reach beyond the last frame
-        share = (places - before)[..., None, None]
-        return torch.lerp(windows.frames[before], windows.frames[before + 1], share)
+        sooner = (last - begin - factor * steps).clamp(max=0)
+        # Counted from the beginning of the window: large numbers of frames would leave few digits for what is between.
+        places = sooner.unsqueeze(-1) + factor.unsqueeze(-1) * torch.arange(steps + 1, device=windows.device)
+        whole = places.floor().long()
+        before = torch.minimum(begin.unsqueeze(-1) + whole, (last - 1).unsqueeze(-1)).maximum(first.unsqueeze(-1))
+        share = places - (before - begin.unsqueeze(-1))
+        return torch.lerp(windows.frames[before], windows.frames[before + 1], share[..., None, None])
 
 
 def _ends_of_clips(windows: Windows) -> tuple[torch.Tensor, torch.Tensor]:

@@ -115,6 +115,17 @@ def test_windows_at_the_end_of_a_clip_begin_sooner():
     assert (path[~fast, 0] == 5).all()
 
 
+def test_places_between_frames_are_exact_in_long_recordings():
+    frames = torch.zeros(3_000_000, 1, 3)
+    frames[-20:, 0, 0] = torch.arange(20.0)
+    starts = torch.tensor([frames.shape[0] - 20 + k for k in range(14)])
+    windows = Windows(frames, starts, observed_frames=4, future_frames=3)
+    torch.manual_seed(0)
+    (played,) = Batches(windows, ELBOW, speed=0.3)(torch.full((300,), 5))
+    steps = played[..., 0, 0].diff(dim=-1)
+    torch.testing.assert_close(steps, steps[:, :1].expand_as(steps), rtol=1e-4, atol=1e-5)
+
+
 def test_limbs_turn_if_asked_for():
     clips = data.load("cmu", "samples", split="train", actions=["running"])
     windows, numbers = clips.train_windows(10, 25), torch.arange(6)
