@@ -120,6 +120,10 @@ def test_weights_of_the_library_come_first(results, stand_in, monkeypatch):
     assert cells(text, "zero velocity")[-1] == f"{still.mean:.2f}"
 
 
+def test_the_page_is_that_of_the_committed_results():
+    assert accuracy.PAGE.read_text() == accuracy.render(accuracy.FOLDER), "run python -m benchmarks.accuracy"
+
+
 def test_nothing_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "WEIGHTS", tmp_path)
     assert accuracy.render(tmp_path).endswith("No results come with this version.\n")

@@ -76,6 +76,13 @@ def test_the_page_has_the_numbers_of_the_files(stand_in, results, tmp_path, monk
     assert "![Error against the time of a forecast](assets/zoo.png)" in text
 
 
+def test_the_page_is_that_of_the_committed_results():
+    entries, machines = zoo.find(zoo.WEIGHTS), zoo.timed(zoo.RESULTS)
+    text = zoo.render(entries, machines, registry.names(), with_picture=bool(entries))
+    assert zoo.PAGE.read_text() == text, "run python -m benchmarks.zoo"
+    assert (zoo.PAGE.parent / zoo.PICTURE).is_file()
+
+
 def test_all_models_are_there_with_their_sizes(tmp_path):
     page = tmp_path / "zoo.md"
     zoo.main(["--weights", str(tmp_path), "--results", str(tmp_path), "--out", str(page)])
