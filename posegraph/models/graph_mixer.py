@@ -21,6 +21,8 @@ from posegraph.transforms import ZScoreNormalizer, mirror_image
 
 __all__ = ["GraphMixer", "GraphMixerConfig"]
 
+_TINY = 1e-12  # a square in mm: nothing moves
+
 
 @dataclass(frozen=True)
 class GraphMixerConfig:
@@ -45,12 +47,15 @@ class GraphMixerConfig:
     """In evaluation, average the forecast with that of the mirrored poses, mirrored back. Skeletons without mirrored
     pairs do without."""
 
+    caution: float = 6.0
+    """How much less a forecast moves where that of the mirror image disagrees; 0 for their plain mean. See the class."""
+
     def __post_init__(self) -> None:
         check_positive(
             channels=self.channels, num_blocks=self.num_blocks, num_heads=self.num_heads, expansion=self.expansion
         )
         check_probability(dropout=self.dropout)
-        for name in ("velocity", "frame_power"):
+        for name in ("velocity", "frame_power", "caution"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}.")
 
@@ -81,6 +86,11 @@ class GraphMixer(ForecastModel):
     earlier one, plus a vector of its own. Residual blocks (`posegraph.layers.GraphMixerBlock`) mix joints by learned
     adjacencies, several a block, and channels by perceptrons. A linear map of each joint gives the DCT coefficients of
     its future path, relative to the last observed position.
+
+    In evaluation the poses and their mirror image are forecast, and the two forecasts averaged. Where they disagree the
+    motion is one that training did not settle, and networks move too far. So a frame's displacements are multiplied by
+    $m / (m + c v)$, with $m$ their mean square over the joints, $v$ the variance of the two forecasts, and $c$ the
+    setting ``caution``: shrinkage as of James and Stein (1961).
 
     What differs from the systems of the papers, and why: forecasts are displacements in units of the data's own
     (`fit_statistics`), so a network that is new already repeats the last pose, and nothing of its capacity goes into
@@ -164,7 +174,7 @@ class GraphMixer(ForecastModel):
             future = self.forward_poses(observed)
         else:
             one, other = self.forward_poses(torch.cat([observed, self._mirror(observed)])).chunk(2)
-            future = (one + self._mirror(other)) / 2
+            future = self._agreed(one, self._mirror(other), observed[:, -1:])
         return (torch.cat([observed, future], dim=1),)
 
     def forward_poses(self, observed: torch.Tensor) -> torch.Tensor:
@@ -174,6 +184,13 @@ class GraphMixer(ForecastModel):
         features = self.start(inputs.transpose(1, 2).flatten(2)) + self.joint_embedding
         coefficients = self.head(self.norm(self.blocks(features))).unflatten(2, (3, -1))
         return last + self.motion_scale * self.inverse_dct(coefficients).permute(0, 3, 1, 2)
+
+    def _agreed(self, one: torch.Tensor, other: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
+        """The mean of two forecasts, nearer to the last pose where they disagree."""
+        moves = (one + other) / 2 - last
+        size, doubt = (x.square().sum(-1, keepdim=True).mean(2, keepdim=True) for x in (moves, one - other))
+        doubt = self.config.caution * doubt / 2  # the variance of two samples
+        return last + moves * size / (size + doubt).clamp(min=_TINY)
 
     def _mirror(self, poses: torch.Tensor) -> torch.Tensor:
         return poses.index_select(2, self.mirror_joints) * self.mirror_signs

@@ -63,11 +63,43 @@ def test_left_and_right_are_the_same_to_it():
     joints, signs = mirror_image(skeletons.get("cmu").reduced)
     mirrored = model.predict(observed[:, :, joints] * signs)
     torch.testing.assert_close(mirrored, model.predict(observed)[:, :, joints] * signs)
+
+
+def both_forecasts(observed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of the poses, and of their mirror image, mirrored back."""
+    joints, signs = mirror_image(skeletons.get("cmu").reduced)
     single = trained(dataclasses.replace(SMALL, mirrored=False))
-    one = single.predict(observed)
-    other = single.predict(observed[:, :, joints] * signs)[:, :, joints] * signs
+    return single.predict(observed), single.predict(observed[:, :, joints] * signs)[:, :, joints] * signs
+
+
+def test_without_caution_it_is_the_mean_of_both_sides():
+    observed = poses()
+    one, other = both_forecasts(observed)
     assert not torch.allclose(one, other)
+    model = trained(dataclasses.replace(SMALL, caution=0.0))
     torch.testing.assert_close(model.predict(observed), (one + other) / 2)
+
+
+@torch.no_grad()
+def test_caution_shortens_what_both_sides_disagree_on():
+    """Frame by frame: mean squares and variances over the joints, by loops."""
+    observed = poses()
+    one, other = both_forecasts(observed)
+    found = trained(dataclasses.replace(SMALL, caution=3.0)).predict(observed)
+    for b in range(3):
+        for t in range(25):
+            moves = (one + other)[b, t] / 2 - observed[b, -1]
+            size = sum(float(moves[j] @ moves[j]) for j in range(25)) / 25
+            pairs = torch.stack([one[b, t], other[b, t]])
+            variance = float(pairs.var(0, unbiased=True).sum()) / 25
+            expected = observed[b, -1] + moves * size / (size + 3 * variance)
+            torch.testing.assert_close(found[b, t], expected)
+
+
+def test_caution_leaves_what_does_not_move():
+    model = GraphMixer(SMALL, skeleton="cmu").double().eval()  # new: both sides repeat the last pose
+    observed = poses()
+    assert torch.equal(model.predict(observed)[:, 0], observed[:, -1])
 
 
 def test_training_sees_one_side_at_a_time():
@@ -123,6 +155,7 @@ def test_observed_poses_are_copied():
         ({"channels": 12, "num_heads": 8}, "num_heads: expected a divisor of channels = 12"),
         ({"dropout": -0.1}, "dropout"),
         ({"velocity": -1.0}, r"velocity: expected a number of at least 0, got -1\.0"),
+        ({"caution": -1.0}, r"caution: expected a number of at least 0, got -1\.0"),
         ({"frame_power": -1.0}, r"frame_power: expected a number of at least 0, got -1\.0"),
     ],
 )
