@@ -48,7 +48,7 @@ class GraphMixerConfig:
     pairs do without."""
 
     caution: float = 6.0
-    """How much less a forecast moves where that of the mirror image disagrees; 0 for their plain mean. See the class."""
+    """How much less a forecast moves where that of the mirror image disagrees; 0 for the plain mean. See the class."""
 
     def __post_init__(self) -> None:
         check_positive(
