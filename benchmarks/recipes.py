@@ -35,8 +35,8 @@ ACTIONS = ("basketball", "jumping", "running", "soccer", "walking")
 """Actions that errors are averaged over: those of which every copy of the benchmark seen so far has all files."""
 MODEL = "graph-mixer"
 SETTINGS: Mapping[str, Any] = {"channels": 128, "num_heads": 4}
-"""Half as wide as the library's, so that a comparison takes minutes."""
-RECIPE: Mapping[str, Any] = {"epochs": 25, "steps_per_epoch": 70}
+"""Narrower than the library's, so that a comparison takes minutes."""
+RECIPE: Mapping[str, Any] = {"epochs": 25, "steps_per_epoch": 70, "learning_rate": 2e-3, "schedule": "cosine"}
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,20 @@ class Change:
 
 
 CHANGES = (
-    Change("the recipe of graph-mixer, half as wide, 1750 steps"),
+    Change("the recipe of graph-mixer, 128 channels, 1,750 steps along a cosine"),
     Change("every window as likely, not every clip", recipe={"sampling": "windows"}),
     Change("trained on the five actions alone", only_actions=True),
     Change("no windows backwards", recipe={"reverse": 0.0}),
     Change("half of the windows backwards", recipe={"reverse": 0.5}),
     Change("no mirrored windows", recipe={"mirror": 0.0}),
+    Change("no turned limbs", recipe={"turn": 0.0}),
+    Change("limbs turned by 0.3", recipe={"turn": 0.3}),
+    Change("no changed speeds", recipe={"speed": 0.0}),
     Change("no mirror images averaged in evaluation", settings={"mirrored": False}),
+    Change("plain mean of both sides", settings={"caution": 0.0}),
     Change("no average of the weights", recipe={"averaging": 0.0}),
     Change("no velocity loss", settings={"velocity": 0.0}),
+    Change("all frames alike in the loss", settings={"frame_power": 0.0}),
     Change("constant learning rate", recipe={"schedule": "steps"}),
     Change("half the learning rate", recipe={"learning_rate": 1e-3}),
     Change("no dropout", settings={"dropout": 0.0}),
@@ -69,7 +74,7 @@ CHANGES = (
     Change("one adjacency a block", settings={"num_heads": 1}),
     Change("twelve blocks", settings={"num_blocks": 12}),
     Change("256 channels", settings={"channels": 256, "num_heads": 8}),
-    Change("256 channels, four times the steps", settings={"channels": 256, "num_heads": 8}, recipe={"epochs": 100}),
+    Change("four times the steps", recipe={"epochs": 100}),
 )
 
 
@@ -109,9 +114,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def held_out(motion: MotionDataset) -> list[str]:
-    """The clips to validate on: the shortest of each action that is averaged over."""
-    split = motion.hold_out(35)
-    return [clip.name for clip in split.clips["val"] if clip.action in ACTIONS]
+    """The clips to validate on: the longest of each action that is averaged over, which are the least like the rest."""
+    clips = [clip for clip in motion.clips["train"] if clip.action in ACTIONS]
+    actions = dict.fromkeys(clip.action for clip in clips)
+    longest = (max((clip for clip in clips if clip.action == a), key=lambda clip: clip.num_frames) for a in actions)
+    return [clip.name for clip in longest]
 
 
 def measure(

@@ -38,7 +38,7 @@ def test_rows_say_what_was_trained_and_how_well(quick, tmp_path):
     content = run(tmp_path / "recipes.json", "--seeds", "2")
     first, still, fewer = content["rows"]
     assert [len(row["errors"]) for row in content["rows"]] == [2, 2, 2]
-    assert content["validation"] == ["running_5", "walking_4"]
+    assert content["validation"] == ["running_2", "walking_2"]
     assert (fewer["settings"]["mirrored"], fewer["only_actions"], first["only_actions"]) == (False, True, False)
     assert still["recipe"]["learning_rate"] == 1e-9
     clips = data.load("cmu", "samples", split="train").hold_out(35, content["validation"])
