@@ -46,7 +46,7 @@ def test_operations_are_those_that_the_code_calls() -> None:
         layer(x)
         assert (
             counts.count(lambda: layer(x), "cpu").operations == 5
-        )  # two products, and three views of what they multiply
+        )  # two products and three views
 
 
 def test_memory_is_the_most_at_a_time() -> None:
