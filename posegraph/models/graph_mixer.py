@@ -114,7 +114,7 @@ class GraphMixer(ForecastModel):
     Examples:
         >>> import torch
         >>> from posegraph.models import GraphMixer, GraphMixerConfig
-        >>> model = GraphMixer(GraphMixerConfig(channels=32, num_blocks=2), skeleton="cmu").eval()
+        >>> model = GraphMixer(GraphMixerConfig(channels=24, num_blocks=2), skeleton="cmu").eval()
         >>> model.predict(torch.zeros(1, 10, 25, 3)).shape
         torch.Size([1, 25, 25, 3])
     """

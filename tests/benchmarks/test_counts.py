@@ -44,9 +44,7 @@ def test_operations_are_those_that_the_code_calls() -> None:
     layer, x = GraphConv(4, 4, 5), torch.zeros(2, 5, 4)
     with torch.inference_mode():
         layer(x)
-        assert (
-            counts.count(lambda: layer(x), "cpu").operations == 5
-        )  # two products and three views
+        assert counts.count(lambda: layer(x), "cpu").operations == 5  # two products and three views
 
 
 def test_memory_is_the_most_at_a_time() -> None:

@@ -10,7 +10,7 @@ from posegraph.errors import ConfigError
 from posegraph.inference.fold import Affine, FoldedLayer
 from posegraph.inference.networks import FoldedNetwork, fold_model
 from posegraph.inference.static import StaticNetwork
-from tests.inference.models import trained
+from tests.inference.models import relative_error, trained
 from tests.inference.test_networks import VARIANTS, operations
 
 
@@ -19,7 +19,10 @@ from tests.inference.test_networks import VARIANTS, operations
 def test_planned_networks_compute_what_the_network_does(
     name: str, settings: dict[str, Any], batch: tuple[int, ...]
 ) -> None:
-    """The same operations in the same order, so to the last bit; again and again, whatever is in the memory."""
+    """The same operations in the same order, again and again, whatever is in the memory.
+
+    To the last bit where kernels do not depend on where a product is written; on some processors they do.
+    """
     model = trained(name, **settings)
     network = fold_model(model).float().network
     shape = (*batch, model.observed_frames, len(model.skeleton.moving))
@@ -27,7 +30,7 @@ def test_planned_networks_compute_what_the_network_does(
     for seed in range(3):
         frames = 30 * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         before = frames.clone()
-        assert torch.equal(run(frames), network(frames))
+        assert relative_error(run(frames), network(frames)) < 5e-7
         assert torch.equal(frames, before)
 
 
