@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -19,12 +20,13 @@ from tests.training.runs import FUTURE, OBSERVED, motion, small_model
 CPU = torch.device("cpu")
 WINDOWS = motion().train_windows(OBSERVED, FUTURE)
 BATCHES = Batches(WINDOWS, ARM.reduced)
+EXACT = Batches(dataclasses.replace(WINDOWS, frames=WINDOWS.frames.double()), ARM.reduced)
 NAMES = [name for name in registry.names() if name != "zero-velocity"]
 
 
-def plain_step(model: ForecastModel, recipe: Recipe, *, fused: bool = False) -> PlainStep:
+def plain_step(model: ForecastModel, recipe: Recipe, *, fused: bool = False, batches: Batches = BATCHES) -> PlainStep:
     optimizer = make_optimizer(recipe, model.parameters(), CPU, fused=fused)
-    return PlainStep(model.train(), BATCHES, optimizer, clip_norm=recipe.clip_norm)
+    return PlainStep(model.train(), batches, optimizer, clip_norm=recipe.clip_norm)
 
 
 def batches(count: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -76,13 +78,13 @@ def trio(name: str = "traj-gcn", **settings: float) -> list[ForecastModel]:
 @pytest.mark.parametrize("name", ["traj-gcn", "msrgcn-1l", "pgbig", "residual-sup"])
 def test_stacked_models_get_the_gradients_of_their_own_steps(name, clip_norm):
     recipe = Recipe(learning_rate=1e-9, optimizer="sgd", clip_norm=clip_norm)
-    models = trio(name)
+    models = [model.double() for model in trio(name)]  # norms of a few windows make much of the last bits of float32
     alone = copy.deepcopy(models)
-    together = StackedStep(models, BATCHES, recipe)
+    together = StackedStep(models, EXACT, recipe)
     (numbers,) = batches(1, (3, 6))
     losses = together(numbers)
     for index, model in enumerate(alone):
-        step = plain_step(model, recipe)
+        step = plain_step(model, recipe, batches=EXACT)
         torch.testing.assert_close(losses[index], step(numbers[index]), rtol=1e-5, atol=0)
         size = max(float(p.grad.abs().max()) for p in model.parameters() if p.grad is not None)
         for key, parameter in model.named_parameters():
@@ -93,7 +95,7 @@ def test_stacked_models_get_the_gradients_of_their_own_steps(name, clip_norm):
             assert gradient is not None
             torch.testing.assert_close(gradient[index], parameter.grad, rtol=1e-3, atol=1e-4 * size)
         for key, buffer in model.named_buffers():
-            torch.testing.assert_close(models[index].get_buffer(key), buffer, rtol=1e-5, atol=1e-5)
+            torch.testing.assert_close(models[index].get_buffer(key), buffer)
 
 
 def test_the_models_hold_what_is_trained():
