@@ -94,7 +94,7 @@ def limbs(skeleton: Skeleton) -> list[tuple[list[int], tuple[float, float, float
         if above < 0 or skeleton.offsets is None or skeleton.holds_rotations:
             raise ConfigError(
                 f"turn: expected a skeleton of positions with offsets, whose joints all hang from constant ones, got "
-                f"{skeleton.name!r}, whose {skeleton.joint_names[joint]!r} does not. Train without turns."
+                f"{skeleton.name!r}, whose {skeleton.joint_names[joint]!r} does not. Train with turn=0."
             )
         found.setdefault(above, []).append(number)
     return [(joints, _rest_position(skeleton, pivot)) for pivot, joints in found.items()]
