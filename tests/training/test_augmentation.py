@@ -98,7 +98,5 @@ def test_mirrors_are_drawn_for_each_window():
     ],
 )
 def test_skeletons_without_fixed_joints_are_refused(skeleton):
-    with pytest.raises(
-        ConfigError, match=r"turn: expected a skeleton of positions with offsets, .* Train without turns"
-    ):
+    with pytest.raises(ConfigError, match=r"turn: expected a skeleton of positions with offsets, .* Train with turn=0"):
         Turn(skeleton, 0.1, CPU)
