@@ -181,9 +181,8 @@ def _frame_table(systems: Sequence[System], action: str | None = None) -> str:
     lines: list[list[str]] = []
     for system in systems:
         result = system.result if action is None else system.result.select([action])
-        spread = f" ± {statistics.stdev(system.means):.2f}" if action is None and len(system.means) > 1 else ""
-        errors = [f"{error:.2f}" for error in result.errors]
-        lines.append([system.name, system.source, *errors, f"{result.mean:.2f}{spread}"])
+        mean = recipes.mean_and_spread(system.means if action is None and system.means else [result.mean])
+        lines.append([system.name, system.source, *(f"{error:.2f}" for error in result.errors), mean])
     return table(["system", "source", *(f"frame {frame}" for frame in frames), "mean, mm"], lines, left=(0, 1))
 
 
@@ -227,11 +226,10 @@ def _recipes(content: Mapping[str, Any]) -> list[str]:
     base = statistics.fmean(first["errors"])
     lines: list[list[str]] = []
     for row in (first, *others):
-        mean, errors = statistics.fmean(row["errors"]), row["errors"]
-        spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
-        difference = "" if row is first else f"{mean - base:+.2f}"
+        difference = "" if row is first else f"{statistics.fmean(row['errors']) - base:+.2f}"
         together = "" if row["ensemble"] is None else f"{row['ensemble']:.2f}"
-        lines.append([row["name"], f"{row['num_parameters']:,}", f"{mean:.2f}{spread}", difference, together])
+        error = recipes.mean_and_spread(row["errors"])
+        lines.append([row["name"], f"{row['num_parameters']:,}", error, difference, together])
     return [
         "## What changes the error",
         "",

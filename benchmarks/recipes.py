@@ -1,6 +1,6 @@
 """Compare training recipes on held-out training clips: one change at a time, several seeds each.
 
-python -m benchmarks.recipes --data DIR --out benchmarks/accuracy/recipes.json
+python -m benchmarks.recipes --data DIR --out benchmarks/results/accuracy/recipes.json
 
 Test clips are never read. The file is written after each change, and the same command goes on with what is missing.
 """
@@ -108,9 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         row = measure(change, motion, seeds=range(options.seeds), device=device)
         content["rows"].append(row)
         replace_file(options.out, lambda file: file.write(json.dumps(content, indent=1).encode()))
-        errors = row["errors"]
-        spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
-        print(f"{row['name']:55} {statistics.fmean(errors):6.2f}{spread} mm  {row['seconds']:.0f} s", flush=True)
+        print(f"{row['name']:55} {mean_and_spread(row['errors'])} mm  {row['seconds']:.0f} s", flush=True)
+
+
+def mean_and_spread(errors: Sequence[float]) -> str:
+    """Mean and, of several, standard deviation."""
+    spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
+    return f"{statistics.fmean(errors):.2f}{spread}"
 
 
 def held_out(motion: MotionDataset) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from posegraph.errors import ConfigError
-from posegraph.kinematics import rotation_from_exponential_map
+from posegraph.kinematics import forward_kinematics, rotation_from_exponential_map
 from posegraph.skeleton import Skeleton
 from posegraph.transforms import mirror_image
 
@@ -52,11 +52,12 @@ class Turn:
     def __init__(self, skeleton: Skeleton, spread: float, device: torch.device) -> None:
         self.spread = spread
         found = limbs(skeleton)
-        order = [joint for joints, _ in found for joint in joints]
-        self._pivots = torch.tensor([pivot for joints, pivot in found for _ in joints], device=device)
-        self._limb = torch.tensor([number for number, (joints, _) in enumerate(found) for _ in joints], device=device)
-        back = torch.tensor(order).argsort().to(device)
-        self._pivots, self._limb, self._count = self._pivots[back], self._limb[back], len(found)
+        self._count = len(found)
+        self._pivots = torch.empty(skeleton.num_used, 3, device=device)  # of each joint
+        self._limb = torch.empty(skeleton.num_used, dtype=torch.int64, device=device)
+        for number, (joints, pivot) in enumerate(found):
+            self._pivots[joints] = torch.tensor(pivot, device=device)
+            self._limb[joints] = number
 
     def __call__(self, windows: torch.Tensor) -> torch.Tensor:
         """Change windows ``(..., frames, joints, 3)``."""
@@ -97,13 +98,5 @@ def limbs(skeleton: Skeleton) -> list[tuple[list[int], tuple[float, float, float
                 f"{skeleton.name!r}, whose {skeleton.joint_names[joint]!r} does not. Train with turn=0."
             )
         found.setdefault(above, []).append(number)
-    return [(joints, _rest_position(skeleton, pivot)) for pivot, joints in found.items()]
-
-
-def _rest_position(skeleton: Skeleton, joint: int) -> tuple[float, float, float]:
-    assert skeleton.offsets is not None
-    position = [0.0, 0.0, 0.0]
-    while joint != skeleton.root:
-        position = [own + offset for own, offset in zip(position, skeleton.offsets[joint], strict=True)]
-        joint = skeleton.parents[joint]
-    return position[0], position[1], position[2]
+    rest = forward_kinematics(torch.zeros(skeleton.num_joints, 3, dtype=torch.float64), skeleton).tolist()
+    return [(joints, tuple(rest[pivot])) for pivot, joints in found.items()]
