@@ -12,7 +12,7 @@ import pytest
 from posegraph import registry
 
 # Modules whose examples are looked for are imported; this one is kernels, and needs Triton for that.
-collect_ignore = [] if importlib.util.find_spec("triton") else ["posegraph/inference/_triton_kernels.py"]
+collect_ignore = [] if importlib.util.find_spec("triton") else ["posegraph/inference/triton/kernels.py"]
 
 
 @pytest.fixture(autouse=True)

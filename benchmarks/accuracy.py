@@ -23,10 +23,12 @@ from typing import Any
 from benchmarks import recipes, zoo
 from benchmarks.markdown import table
 from posegraph import checkpoint, data, weights
-from posegraph._files import replace_file
+from posegraph._support.files import replace_file
+from posegraph.checkpoint.card import published_beside
 from posegraph.cli.train import COMMAND_FILE
-from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
-from posegraph.model_card import published_beside
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
+from posegraph.evaluation.result import ActionResult, Result
 from posegraph.training.distributed import default_device
 
 FOLDER = Path(__file__).parent / "results" / "accuracy"

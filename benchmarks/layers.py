@@ -16,11 +16,11 @@ from benchmarks.case import Case
 from benchmarks.compare import Comparison, Variant
 from benchmarks.precision import relative_error
 from benchmarks.timing import Run
-from posegraph import skeletons
-from posegraph.adjacency import node_adjacency
-from posegraph.inference.fold import fold
+from posegraph.folding.layers import fold
 from posegraph.layers import GraphConv, JointPool, NodeResample, ResidualGraphBlock
-from posegraph.pyg import grouping_to_select
+from posegraph.skeleton import presets
+from posegraph.skeleton.adjacency import node_adjacency
+from posegraph.skeleton.pyg import grouping_to_select
 
 NODES, COARSE_NODES, CHANNELS, FRAMES = 66, 36, 256, 35
 BATCHES = (1, 16, 128)
@@ -203,7 +203,7 @@ def _complete_graph() -> torch.Tensor:
 
 def _skeleton_graph() -> torch.Tensor:
     """Coordinates of the same and of neighbouring joints."""
-    used = skeletons.get("h36m").reduced
+    used = presets.get("h36m").reduced
     return (node_adjacency(used.bones, used.num_joints) != 0).float()
 
 
@@ -239,7 +239,7 @@ class _TransposedLinear(nn.Module):
 
 
 def _joint_pool() -> Layer:
-    (grouping,) = skeletons.get("h36m").scales(2)
+    (grouping,) = presets.get("h36m").scales(2)
     return Layer(
         shape=(FRAMES, grouping.num_joints, 3),
         weights={"matrix": grouping.pool_matrix()},

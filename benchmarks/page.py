@@ -13,7 +13,7 @@ from benchmarks import chosen, pictures, results, tables
 from benchmarks.chosen import Content
 from benchmarks.inference import HEADLINE
 from benchmarks.machine import ROOT
-from posegraph._files import replace_file
+from posegraph._support.files import replace_file
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 HOW_TO = ROOT / "docs" / "how-to" / "fast.md"

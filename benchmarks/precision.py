@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from posegraph.inference.settings import tf32_products
+from posegraph.inference.products import tf32_products
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
 """Type of the factors."""

@@ -25,9 +25,10 @@ import torch
 
 from benchmarks import machine
 from posegraph import checkpoint, data, registry, training
-from posegraph._files import replace_file
+from posegraph._support.files import replace_file
 from posegraph.data.dataset import MotionDataset
-from posegraph.evaluation import Protocol, evaluate
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
 from posegraph.models.base import ForecastModel
 from posegraph.training.distributed import default_device
 

@@ -15,7 +15,7 @@ from benchmarks.case import ALL, DEVICES, KINDS
 from benchmarks.compare import Row
 from benchmarks.counts import MIB
 from benchmarks.precision import DTYPES
-from posegraph._files import replace_file
+from posegraph._support.files import replace_file
 
 FORMAT_VERSION = 2
 FOLDER = Path(__file__).parent / "results"

@@ -13,9 +13,9 @@ import torch
 from benchmarks import counts
 from posegraph import registry
 from posegraph.inference import fold_model, is_foldable
+from posegraph.layers.normalizers import MinMaxNormalizer
 from posegraph.models.base import ForecastModel
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import MinMaxNormalizer
+from posegraph.skeleton.skeleton import Skeleton
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from posegraph._checks import check_choice, check_positive, check_probability
+from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.errors import ConfigError
 
 __all__ = ["Optimizer", "Recipe", "Sampling", "Schedule"]
@@ -58,7 +58,7 @@ class Recipe:
     reverse: float = 0.0
     """Probability of playing a training window backwards."""
     mirror: float = 0.0
-    """Probability of replacing a training window by its mirror image; see `posegraph.transforms.mirror_image`."""
+    """Probability of replacing a training window by its mirror image; see `posegraph.skeleton.mirror_image`."""
     turn: float = 0.0
     """Spread, in radians, of random turns of each limb of a window; see `posegraph.training.augmentation.Turn`."""
     speed: float = 0.0

@@ -13,11 +13,12 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from posegraph import _checkpoint_files, skeletons
 from posegraph import weights as shipped
+from posegraph._support import checkpoint_files
 from posegraph.errors import CheckpointError, ConfigError, PluginWarning, UnknownNameError
 from posegraph.recipe import Recipe
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton import presets
+from posegraph.skeleton.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from posegraph.models.base import ForecastModel
@@ -238,13 +239,13 @@ def build(
     """
     spec = info(name)
     path = None if weights is None else _locate(name, weights)
-    if path is not None and _checkpoint_files.is_checkpoint(path):
+    if path is not None and checkpoint_files.is_checkpoint(path):
         frames = {"observed_frames": observed_frames, "future_frames": future_frames}
         return _build_checkpoint(spec, path, skeleton, frames, settings)
     model = _new(
         spec,
         config(name, **settings),
-        skeletons.get("h36m" if skeleton is None else skeleton),
+        presets.get("h36m" if skeleton is None else skeleton),
         spec.observed_frames if observed_frames is None else observed_frames,
         spec.future_frames if future_frames is None else future_frames,
     )
@@ -262,9 +263,9 @@ def _new(spec: ModelSpec, settings: Any, skeleton: Skeleton, observed_frames: in
 def _locate(name: str, weights: str | Path) -> Path:
     """A checkpoint or run folder, or a safetensors file."""
     path = Path(weights)
-    if _checkpoint_files.is_checkpoint(path):
+    if checkpoint_files.is_checkpoint(path):
         return path
-    file = path / _checkpoint_files.WEIGHTS if path.is_dir() else path
+    file = path / checkpoint_files.WEIGHTS if path.is_dir() else path
     if file.is_file():
         return file
     if isinstance(weights, str) and weights in shipped.names(name):
@@ -282,14 +283,14 @@ def _build_checkpoint(
     settings: dict[str, Any],
 ) -> ForecastModel:
     """The model of a checkpoint, if it agrees with the skeleton, frames and settings that were asked for."""
-    data, tensors = _checkpoint_files.read(folder)
-    with _checkpoint_files.reporting_damage(folder):
+    data, tensors = checkpoint_files.read(folder)
+    with checkpoint_files.reporting_damage(folder):
         owner = data["model"]
     if owner != spec.name:
         raise CheckpointError(
             f"weights: expected those of model {spec.name!r}, got those of {owner!r} in {folder}. Build that model."
         )
-    with _checkpoint_files.reporting_damage(folder):
+    with checkpoint_files.reporting_damage(folder):
         model = _new(
             spec,
             config(owner, **data["config"]),
@@ -299,7 +300,7 @@ def _build_checkpoint(
         )
         model.record = dict(data["record"])
         model.load_state_dict(tensors)
-    if skeleton is not None and not model.skeleton.matches(other := skeletons.get(skeleton)):
+    if skeleton is not None and not model.skeleton.matches(other := presets.get(skeleton)):
         need, got = (f"{s.name!r} ({s.num_joints} joints, {s.num_used} used)" for s in (model.skeleton, other))
         raise _contradiction("skeleton", need, got, folder)
     changed = _change(owner, model.config, settings)

@@ -158,7 +158,7 @@ def test_allowed_imports_pass(importer: str, imported: str) -> None:
 
 def test_every_way_to_import_is_seen() -> None:
     source = (
-        "import numpy, posegraph.metrics\n"
+        "import numpy, posegraph.evaluation.metrics\n"
         "from posegraph import errors, Skeleton\n"
         "from . import cmu\n"
         "from ..skeleton import Skeleton\n"

@@ -15,7 +15,7 @@ from posegraph import checkpoint, registry
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.models import MSRGCN, ForecastModel, MSRGCNConfig
 from posegraph.recipe import Recipe
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 
 ROOT = Path(__file__).parents[1]
 BUILT_IN = ["msrgcn", "msrgcn-1l", "msrgcn-2l", "msrgcn-3l", "msrgcn-released", "msrgcn-released-short"]
@@ -271,7 +271,7 @@ GOOD = """
 from dataclasses import dataclass
 from posegraph import registry
 from posegraph.models import ForecastModel
-from posegraph.transforms import pad_last_pose
+from posegraph.layers import pad_last_pose
 
 @dataclass(frozen=True)
 class GoodConfig:

@@ -8,7 +8,7 @@ from typing import Any
 from posegraph import checkpoint, evaluation, registry, training, weights
 from posegraph.cli.options import progress_bar, read
 from posegraph.errors import ConfigError
-from posegraph.forecast import forecast_clip
+from posegraph.forecast.result import forecast_clip
 from posegraph.recipe import Recipe
 
 __all__ = ["demo"]

@@ -8,7 +8,7 @@ from tyro.conf import Positional
 
 from posegraph.cli.options import open_model, read
 from posegraph.errors import ConfigError, UnknownNameError
-from posegraph.forecast import forecast_clip
+from posegraph.forecast.result import forecast_clip
 
 __all__ = ["forecast"]
 

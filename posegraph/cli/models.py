@@ -6,7 +6,8 @@ import dataclasses
 
 from tyro.conf import Positional
 
-from posegraph import data, registry, skeletons, weights
+from posegraph import data, registry, weights
+from posegraph.skeleton import presets
 
 __all__ = ["info", "list_names"]
 
@@ -27,7 +28,7 @@ def list_names(pattern: Positional[str] = "*") -> None:
     for reference in own or ["none"]:
         print(f"  {reference}")
     print(f"data sets\n  {', '.join(data.names())}")
-    print(f"skeletons\n  {', '.join(skeletons.names())}")
+    print(f"skeletons\n  {', '.join(presets.names())}")
 
 
 def info(name: Positional[str], /, skeleton: str = "h36m") -> None:

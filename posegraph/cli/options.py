@@ -14,7 +14,7 @@ from posegraph import checkpoint, data, registry, weights
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.models.base import ForecastModel
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 from posegraph.training.distributed import default_device
 
 __all__ = ["open_model", "parse_settings", "progress_bar", "read"]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from posegraph import checkpoint, packing
+from posegraph import checkpoint
+from posegraph.checkpoint import release
 from posegraph.cli.options import read
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.errors import ConfigError
@@ -54,7 +55,7 @@ def pack(
     own += ["--finest-only"] if finest_only else []
     own += [] if dtype == "float16" else ["--dtype", dtype]
     own += [] if protocols == ("all",) else ["--protocols", *protocols]
-    folder = packing.pack(
+    folder = release.pack(
         members,
         motion,
         out,

@@ -13,12 +13,12 @@ import torch
 import tyro
 
 from posegraph import evaluation, viz
-from posegraph._checks import import_optional
+from posegraph._support.checks import import_optional
 from posegraph.cli.options import open_model, progress_bar, read
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError, DataError, UnknownNameError
-from posegraph.forecast import forecast_clip
-from posegraph.joint_errors import JointResult, evaluate_joints
+from posegraph.evaluation.joints import JointResult, evaluate_joints
+from posegraph.forecast.result import forecast_clip
 from posegraph.models.base import ForecastModel
 
 __all__ = ["PlotOptions", "plot"]

@@ -10,10 +10,10 @@ import tyro
 
 from posegraph import reproduce as reproducing
 from posegraph import training
+from posegraph._support.text import parse_seconds
 from posegraph.cli.options import read
 from posegraph.errors import ConfigError
 from posegraph.reproduce import tables
-from posegraph.reproduce._budget import parse_seconds
 
 __all__ = ["reproduce"]
 

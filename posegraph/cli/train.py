@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from posegraph import registry, training
-from posegraph._checks import check_positive
-from posegraph._files import replace_file
+from posegraph._support.checks import check_positive
+from posegraph._support.files import replace_file
 from posegraph.cli.options import parse_settings, read
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import UnknownNameError

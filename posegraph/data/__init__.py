@@ -17,8 +17,8 @@ from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
-from posegraph.data.benchmark import Benchmark
-from posegraph.data.cache import cache_folder
+from posegraph._support.cache import cache_folder
+from posegraph.data.benchmarks.benchmark import Benchmark
 from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import StartRule, Windows, cut, every_start
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 # Data set to the module that reads it, imported when it is asked for; with "-angles", its rotations.
-_READERS = {"cmu": "posegraph.data.cmu", "h36m": "posegraph.data.h36m"}
+_READERS = {"cmu": "posegraph.data.benchmarks.cmu", "h36m": "posegraph.data.benchmarks.h36m"}
 _ANGLES = "-angles"
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from posegraph._checks import check_poses
+from posegraph._support.checks import check_poses
 from posegraph.errors import DataError
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["Clip"]
 
@@ -31,9 +31,9 @@ class Clip:
 
     Examples:
         >>> import torch
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.data import Clip
-        >>> clip = Clip(torch.zeros(50, 38, 3), skeletons.get("cmu"), fps=60.0, action="walking", name="mine")
+        >>> clip = Clip(torch.zeros(50, 38, 3), presets.get("cmu"), fps=60.0, action="walking", name="mine")
         >>> clip.num_frames, round(clip.seconds, 2)
         (50, 0.83)
     """

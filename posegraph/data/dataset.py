@@ -9,7 +9,7 @@ from typing import Any
 from posegraph.data.clip import Clip
 from posegraph.data.windows import Joints, StartRule, Windows, cut, every_start
 from posegraph.errors import ConfigError, DataError, IncompleteDataError, UnknownNameError
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["MotionDataset"]
 
@@ -43,9 +43,9 @@ class MotionDataset:
 
     Examples:
         >>> import torch
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.data import Clip, MotionDataset
-        >>> cmu = skeletons.get("cmu")
+        >>> cmu = presets.get("cmu")
         >>> clips = [Clip(torch.zeros(90, 38, 3), cmu, 60.0, "walking", f"walking_{k}") for k in (1, 2)]
         >>> mine = MotionDataset("mine", cmu, {"train": clips})
         >>> len(mine.train_windows(10, 25)), mine.hold_out(35).splits

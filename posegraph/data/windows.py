@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from posegraph._checks import check_choice, check_positive
+from posegraph._support.checks import check_choice, check_positive
 from posegraph.data.clip import Clip
 from posegraph.errors import ConfigError, DataError
 
@@ -207,9 +207,9 @@ def cut(
 
     Examples:
         >>> import torch
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.data import Clip, cut, every_start
-        >>> clip = Clip(torch.zeros(40, 38, 3), skeletons.get("cmu"), fps=60.0)
+        >>> clip = Clip(torch.zeros(40, 38, 3), presets.get("cmu"), fps=60.0)
         >>> windows = cut([clip], every_start([clip], 10, 25), 10, 25)
         >>> len(windows), windows.frames.shape
         (6, torch.Size([40, 25, 3]))

@@ -4,8 +4,8 @@ The plain modules of `posegraph.models` say what is computed; this package compu
 them.
 """
 
-from posegraph.inference.forecaster import BackendName, OptimizedForecaster, optimize
-from posegraph.inference.networks import FoldedForecast, FoldedNetwork, fold_model, is_foldable
+from posegraph.folding.network import FoldedForecast, FoldedNetwork, fold_model, is_foldable
+from posegraph.inference.optimize import BackendName, OptimizedForecaster, optimize
 
 __all__ = [
     "BackendName",

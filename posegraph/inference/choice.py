@@ -1,6 +1,6 @@
 """Which backend is the quickest here: measured once for a model, machine and device, then remembered.
 
-The choice lies in the cache folder of `posegraph.data.cache`, one small JSON file for each question. Delete the
+The choice lies in the cache folder of `posegraph._support.cache`, one small JSON file for each question. Delete the
 files, or set ``POSEGRAPH_CACHE=off``, to measure again.
 """
 
@@ -21,9 +21,9 @@ from typing import Any
 
 import torch
 
-from posegraph._files import replace_file
+from posegraph._support.cache import cache_folder
+from posegraph._support.files import replace_file
 from posegraph._version import __version__
-from posegraph.data.cache import cache_folder
 from posegraph.models.base import ForecastModel
 
 __all__ = ["describe_machine", "measure", "question", "recall", "remember"]

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import torch
 
+from posegraph.folding.network import FoldedForecast
 from posegraph.inference.backends import BACKENDS, Backend, Precision, Run, Shape
-from posegraph.inference.networks import FoldedForecast
-from posegraph.inference.settings import exact_products
+from posegraph.inference.products import exact_products
 
 __all__ = ["PreparedForecast", "input_shape"]
 

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import torch
 
-from posegraph._cuda_graphs import capture, run_aside
-from posegraph.inference.settings import exact_products
+from posegraph._support.cuda_graphs import capture, run_aside
+from posegraph.inference.products import exact_products
 
 __all__ = ["CudaRecorder", "RecordedForecast", "Recorder", "pieces", "sizes_to_record"]
 

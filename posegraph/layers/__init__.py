@@ -7,17 +7,20 @@ Inside layers a pose sequence is a tensor ``(batch, nodes, channels)``: a node i
 
 from posegraph.layers.blocks import GraphConvBlock, ResampleBlock, ResidualGraphBlock, ResidualStage, make_activation
 from posegraph.layers.cross_scale import CrossScaleAttention, CrossScaleFusion
-from posegraph.layers.dct import DCT, InverseDCT
+from posegraph.layers.dct import DCT, InverseDCT, dct_matrix
 from posegraph.layers.dropout import Dropout
 from posegraph.layers.graph_conv import GraphConv
 from posegraph.layers.graph_gru import GraphGRUCell
 from posegraph.layers.graph_mixer_block import GraphMixerBlock
 from posegraph.layers.gru import ResetBeforeGRUCell
 from posegraph.layers.head_graph_conv import HeadGraphConv
+from posegraph.layers.losses import coordinate_distance_loss, joint_distance_loss, multi_scale_loss, velocity_loss
 from posegraph.layers.node_embedding import Aggregation, NodeEmbedding, PairwiseMessages, SkipMLP
 from posegraph.layers.norm import NodeBatchNorm
+from posegraph.layers.normalizers import MinMaxNormalizer, ZScoreNormalizer
 from posegraph.layers.operators import OperatorFactory, OperatorKind, PerNodeLinear, SkeletonConv, operator_factory
 from posegraph.layers.pooling import JointPool, JointUnpool
+from posegraph.layers.poses import accumulated_average, from_nodes, pad_last_pose, to_nodes
 from posegraph.layers.resample import NodeResample
 from posegraph.layers.reweighted_graph import ReweightedGraph, hop_graphs
 from posegraph.layers.scales import ResampleKind, make_resampler, scale_operators
@@ -39,6 +42,7 @@ __all__ = [
     "InverseDCT",
     "JointPool",
     "JointUnpool",
+    "MinMaxNormalizer",
     "NodeBatchNorm",
     "NodeEmbedding",
     "NodeResample",
@@ -59,9 +63,19 @@ __all__ = [
     "SpatioTemporalGraphConv",
     "TemporalConv",
     "TemporalMLPBlock",
+    "ZScoreNormalizer",
+    "accumulated_average",
+    "coordinate_distance_loss",
+    "dct_matrix",
+    "from_nodes",
     "hop_graphs",
+    "joint_distance_loss",
     "make_activation",
     "make_resampler",
+    "multi_scale_loss",
     "operator_factory",
+    "pad_last_pose",
     "scale_operators",
+    "to_nodes",
+    "velocity_loss",
 ]

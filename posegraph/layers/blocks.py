@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from posegraph._checks import check_choice, check_positive, check_probability
+from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.layers.dropout import Dropout
 from posegraph.layers.graph_conv import GraphConv
 from posegraph.layers.norm import NodeBatchNorm

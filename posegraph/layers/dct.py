@@ -5,11 +5,36 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive
+from posegraph._support.checks import check_positive
 from posegraph.errors import ConfigError, ShapeError
-from posegraph.transforms import dct_matrix
 
-__all__ = ["DCT", "InverseDCT"]
+__all__ = ["DCT", "InverseDCT", "dct_matrix"]
+
+
+def dct_matrix(num_frames: int, *, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    r"""The orthonormal discrete cosine basis (DCT-II).
+
+    $C_{k,i} = w_k \cos\left(\pi (i + \tfrac12) k / T\right)$ with $w_0 = \sqrt{1/T}$ and $w_k = \sqrt{2/T}$. Its
+    inverse is its transpose. Built in float64, then rounded to ``dtype``.
+
+    Args:
+        num_frames: Sequence length T.
+        dtype: Type of the result.
+
+    Returns:
+        Matrix ``(num_frames, num_frames)``, one basis vector a row, slowest first.
+
+    Examples:
+        >>> from posegraph.layers import dct_matrix
+        >>> c = dct_matrix(35)
+        >>> bool((c @ c.T - c.new_ones(35).diag()).abs().max() < 1e-6)
+        True
+    """
+    check_positive(num_frames=num_frames)
+    frame = torch.arange(num_frames, dtype=torch.float64)
+    basis = torch.cos(torch.pi * (frame + 0.5) * frame.unsqueeze(1) / num_frames) * (2 / num_frames) ** 0.5
+    basis[0] = (1 / num_frames) ** 0.5
+    return basis.to(dtype)
 
 
 class DCT(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from posegraph._checks import check_nodes, check_positive
+from posegraph._support.checks import check_nodes, check_positive
 from posegraph.errors import ShapeError
 from posegraph.layers._products import product_from_left
 
@@ -93,4 +93,6 @@ class GraphConv(nn.Module):
     def _check_matrix(self, what: str, matrix: torch.Tensor | None) -> None:
         if matrix is not None and matrix.shape != (self.num_nodes, self.num_nodes):
             expected = f"({self.num_nodes} nodes, {self.num_nodes} nodes)"
-            raise ShapeError(what, expected, tuple(matrix.shape), "posegraph.adjacency.node_adjacency makes one.")
+            raise ShapeError(
+                what, expected, tuple(matrix.shape), "posegraph.skeleton.adjacency.node_adjacency makes one."
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive, check_probability
+from posegraph._support.checks import check_positive, check_probability
 from posegraph.layers._features import check_node_features
 from posegraph.layers.dropout import Dropout
 from posegraph.layers.reweighted_graph import ReweightedGraph
@@ -39,9 +39,9 @@ class GraphGRUCell(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.layers import GraphGRUCell, hop_graphs
-        >>> cell = GraphGRUCell(9, 64, hop_graphs(skeletons.get("h36m").reduced.bones, 22))
+        >>> cell = GraphGRUCell(9, 64, hop_graphs(presets.get("h36m").reduced.bones, 22))
         >>> cell(torch.zeros(8, 22, 9), torch.zeros(8, 22, 64)).shape
         torch.Size([8, 22, 64])
     """

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from posegraph._checks import check_positive, check_probability
+from posegraph._support.checks import check_positive, check_probability
 from posegraph.layers.dropout import Dropout
 from posegraph.layers.head_graph_conv import HeadGraphConv
 

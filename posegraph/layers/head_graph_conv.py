@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from posegraph._checks import check_nodes, check_positive
+from posegraph._support.checks import check_nodes, check_positive
 from posegraph.errors import ConfigError
 
 __all__ = ["HeadGraphConv"]

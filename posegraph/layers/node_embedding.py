@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from posegraph._checks import check_choice, check_positive, check_probability
+from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.errors import ShapeError
 from posegraph.layers._features import check_features, check_node_features
 from posegraph.layers.dropout import Dropout

@@ -12,9 +12,9 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from posegraph._checks import check_choice, check_nodes, check_positive
-from posegraph.adjacency import node_adjacency
+from posegraph._support.checks import check_choice, check_nodes, check_positive
 from posegraph.layers.graph_conv import GraphConv
+from posegraph.skeleton.adjacency import node_adjacency
 
 __all__ = ["OperatorFactory", "OperatorKind", "PerNodeLinear", "SkeletonConv", "operator_factory"]
 
@@ -86,9 +86,9 @@ class SkeletonConv(nn.Module):
     Examples:
         >>> import torch
         >>> from posegraph.layers import SkeletonConv
-        >>> from posegraph.pyg import node_edge_index
-        >>> from posegraph import skeletons
-        >>> used = skeletons.get("h36m").reduced
+        >>> from posegraph.skeleton import node_edge_index
+        >>> from posegraph.skeleton import presets
+        >>> used = presets.get("h36m").reduced
         >>> conv = SkeletonConv(35, 64, 66, edge_index=node_edge_index(used.bones, used.num_joints))
         >>> conv(torch.zeros(8, 66, 35)).shape
         torch.Size([8, 66, 64])
@@ -156,7 +156,7 @@ def operator_factory(kind: OperatorKind, bones: Iterable[tuple[int, int]], num_j
 
         return masked
 
-    from posegraph.pyg import node_edge_index
+    from posegraph.skeleton.pyg import node_edge_index
 
     edge_index = node_edge_index(bones, num_joints)
 

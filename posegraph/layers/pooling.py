@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from posegraph.errors import ShapeError
-from posegraph.grouping import JointGrouping
+from posegraph.skeleton.grouping import JointGrouping
 
 __all__ = ["JointPool", "JointUnpool"]
 
@@ -30,9 +30,9 @@ class JointPool(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.layers import JointPool
-        >>> (to_12,) = skeletons.get("h36m").scales(2)
+        >>> (to_12,) = presets.get("h36m").scales(2)
         >>> JointPool(to_12)(torch.zeros(8, 35, 22, 3)).shape
         torch.Size([8, 35, 12, 3])
     """
@@ -71,7 +71,7 @@ class JointUnpool(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from posegraph.grouping import JointGrouping
+        >>> from posegraph.skeleton import JointGrouping
         >>> from posegraph.layers import JointUnpool
         >>> overlapping = JointGrouping(((0, 1), (1, 2)), 3)
         >>> JointUnpool(overlapping)(torch.tensor([[2.0], [4.0]])).flatten().tolist()

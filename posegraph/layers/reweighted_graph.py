@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive
-from posegraph.adjacency import bone_adjacency, hop_distances, normalize
+from posegraph._support.checks import check_positive
 from posegraph.errors import ShapeError
+from posegraph.skeleton.adjacency import bone_adjacency, hop_distances, normalize
 
 __all__ = ["ReweightedGraph", "hop_graphs"]
 

@@ -7,13 +7,13 @@ from typing import Literal, get_args
 
 from torch import nn
 
-from posegraph._checks import check_choice
-from posegraph.adjacency import coarsen_bones
-from posegraph.grouping import JointGrouping
+from posegraph._support.checks import check_choice
 from posegraph.layers.operators import OperatorFactory, OperatorKind, operator_factory
 from posegraph.layers.pooling import JointPool, JointUnpool
 from posegraph.layers.resample import NodeResample
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.adjacency import coarsen_bones
+from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["ResampleKind", "make_resampler", "scale_operators"]
 
@@ -38,9 +38,9 @@ def scale_operators(
         ConfigError: Unknown kind.
 
     Examples:
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.layers import scale_operators
-        >>> h36m = skeletons.get("h36m")
+        >>> h36m = presets.get("h36m")
         >>> len(scale_operators("masked", h36m, h36m.scales(3)))
         3
     """
@@ -67,9 +67,9 @@ def make_resampler(kind: ResampleKind, grouping: JointGrouping, *, down: bool) -
         ConfigError: Unknown kind.
 
     Examples:
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.layers import make_resampler
-        >>> (to_12,) = skeletons.get("h36m").scales(2)
+        >>> (to_12,) = presets.get("h36m").scales(2)
         >>> make_resampler("learned", to_12, down=True), make_resampler("grouping", to_12, down=False)
         (NodeResample(66, 36), JointUnpool(36 -> 66))
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive, check_probability
+from posegraph._support.checks import check_positive, check_probability
 from posegraph.errors import ShapeError
 from posegraph.layers.blocks import make_activation
 from posegraph.layers.dropout import Dropout

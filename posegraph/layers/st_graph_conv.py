@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive, check_probability
+from posegraph._support.checks import check_positive, check_probability
 from posegraph.errors import ConfigError
 from posegraph.layers._features import check_features
 from posegraph.layers.dropout import Dropout
@@ -75,9 +75,9 @@ class SpatioTemporalGraphConv(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.layers import SpatioTemporalGraphConv, hop_graphs
-        >>> graph = hop_graphs(skeletons.get("h36m").reduced.bones, 22)
+        >>> graph = hop_graphs(presets.get("h36m").reduced.bones, 22)
         >>> SpatioTemporalGraphConv(3, 32, graph, stride=2)(torch.zeros(8, 3, 49, 22)).shape
         torch.Size([8, 32, 25, 22])
     """

@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal, Self
 import torch
 from torch import nn
 
-from posegraph import skeletons
-from posegraph._checks import check_poses, check_positive
+from posegraph._support.checks import check_poses, check_positive
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
-from posegraph.grouping import JointGrouping
-from posegraph.losses import multi_scale_loss
-from posegraph.skeleton import Skeleton
+from posegraph.layers.losses import multi_scale_loss
+from posegraph.skeleton import presets
+from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["ForecastModel"]
 
@@ -63,7 +63,7 @@ class ForecastModel(nn.Module):
         super().__init__()
         check_positive(observed_frames=observed_frames, future_frames=future_frames)
         self.config = self.default_config if config is None else config
-        self.skeleton = skeletons.get(skeleton)
+        self.skeleton = presets.get(skeleton)
         self.observed_frames = observed_frames
         self.future_frames = future_frames
         self.groupings = ()
@@ -240,21 +240,21 @@ class ForecastModel(nn.Module):
     def save_pretrained(
         self, folder: str | Path, *, dtype: torch.dtype | Literal["float32", "float16", "bfloat16"] | None = None
     ) -> Path:
-        """Write the model to a folder, with a model card; see `posegraph.hub.save_pretrained`."""
-        from posegraph import hub
+        """Write the model to a folder, with a model card; see `posegraph.checkpoint.hub.save_pretrained`."""
+        from posegraph.checkpoint import hub
 
         return hub.save_pretrained(self, folder, dtype=dtype)
 
     @classmethod
     def from_pretrained(cls, reference: str | Path, **options: Any) -> Self:
-        """Build a trained model from a folder, a name or a repository; see `posegraph.hub.from_pretrained`.
+        """Build a trained model from a folder, a name or a repository; see `posegraph.checkpoint.hub.from_pretrained`.
 
         ``ForecastModel.from_pretrained`` takes any model, the method of a subclass only models of that class.
 
         Raises:
             CheckpointError: There is nothing of this name, or it is of another class.
         """
-        from posegraph import hub
+        from posegraph.checkpoint import hub
 
         model = hub.from_pretrained(reference, **options)
         if not isinstance(model, cls):
@@ -265,8 +265,8 @@ class ForecastModel(nn.Module):
         return model
 
     def push_to_hub(self, repository: str, **options: Any) -> str:
-        """Upload the model to the Hugging Face Hub; see `posegraph.hub.push_to_hub`."""
-        from posegraph import hub
+        """Upload the model to the Hugging Face Hub; see `posegraph.checkpoint.hub.push_to_hub`."""
+        from posegraph.checkpoint import hub
 
         return hub.push_to_hub(self, repository, **options)
 

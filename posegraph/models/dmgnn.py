@@ -10,10 +10,8 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import nn
 
-from posegraph._checks import check_choice, check_positive, check_probability
-from posegraph.adjacency import coarsen_bones
+from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.errors import CheckpointError, ConfigError
-from posegraph.grouping import JointGrouping
 from posegraph.layers import (
     Aggregation,
     CrossScaleFusion,
@@ -25,11 +23,13 @@ from posegraph.layers import (
     SpatioTemporalGraphConv,
     hop_graphs,
 )
+from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import ZScoreNormalizer
+from posegraph.skeleton.adjacency import coarsen_bones
+from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["DMGNN", "DMGNNConfig"]
 

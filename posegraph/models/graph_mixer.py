@@ -9,15 +9,16 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive, check_probability
+from posegraph._support.checks import check_positive, check_probability
 from posegraph.errors import ConfigError
 from posegraph.layers import GraphMixerBlock, InverseDCT
-from posegraph.losses import joint_distance_loss, velocity_loss
+from posegraph.layers.losses import joint_distance_loss, velocity_loss
+from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import ZScoreNormalizer, mirror_image
+from posegraph.skeleton.mirror import mirror_image
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["GraphMixer", "GraphMixerConfig"]
 

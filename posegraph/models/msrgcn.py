@@ -9,7 +9,7 @@ from typing import ClassVar, get_args
 import torch
 from torch import nn
 
-from posegraph._checks import check_choice, check_positive, check_probability
+from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.layers import (
     GraphConvBlock,
     OperatorKind,
@@ -19,11 +19,12 @@ from posegraph.layers import (
     make_resampler,
     scale_operators,
 )
+from posegraph.layers.normalizers import MinMaxNormalizer
+from posegraph.layers.poses import from_nodes, pad_last_pose, to_nodes
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import MinMaxNormalizer, from_nodes, pad_last_pose, to_nodes
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["MSRGCN", "MSRGCNConfig"]
 

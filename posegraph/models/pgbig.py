@@ -10,15 +10,15 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive, check_probability
+from posegraph._support.checks import check_positive, check_probability
 from posegraph.errors import CheckpointError
 from posegraph.layers import DCT, InverseDCT, SpatioTemporalDenseBlock, SpatioTemporalDenseConv
-from posegraph.losses import multi_scale_loss
+from posegraph.layers.losses import multi_scale_loss
+from posegraph.layers.poses import accumulated_average, pad_last_pose
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import accumulated_average, pad_last_pose
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["PGBIG", "PGBIGConfig"]
 

@@ -10,14 +10,14 @@ import torch
 from torch import nn
 from torch.nn.functional import one_hot
 
-from posegraph._checks import check_positive
+from posegraph._support.checks import check_positive
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.layers import ResetBeforeGRUCell
+from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import ZScoreNormalizer
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["ResidualSup", "ResidualSupConfig"]
 

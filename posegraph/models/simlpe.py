@@ -10,15 +10,15 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from posegraph._checks import check_positive
+from posegraph._support.checks import check_positive
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.layers import DCT, InverseDCT, TemporalMLPBlock
-from posegraph.losses import joint_distance_loss, velocity_loss
+from posegraph.layers.losses import joint_distance_loss, velocity_loss
+from posegraph.layers.poses import from_nodes, to_nodes
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import from_nodes, to_nodes
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["SiMLPe", "SiMLPeConfig"]
 

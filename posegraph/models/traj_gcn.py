@@ -9,15 +9,15 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import nn
 
-from posegraph._checks import check_choice, check_positive, check_probability
+from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.layers import DCT, GraphConvBlock, InverseDCT, OperatorKind, ResidualStage, operator_factory
-from posegraph.losses import coordinate_distance_loss, joint_distance_loss
+from posegraph.layers.losses import coordinate_distance_loss, joint_distance_loss
+from posegraph.layers.poses import from_nodes, pad_last_pose, to_nodes
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.registry import register
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import from_nodes, pad_last_pose, to_nodes
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["TrajGCN", "TrajGCNConfig", "TrajGCNLoss"]
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import torch
 
+from posegraph.layers.poses import pad_last_pose
 from posegraph.models.base import ForecastModel
 from posegraph.registry import register
-from posegraph.transforms import pad_last_pose
 
 __all__ = ["ZeroVelocity", "ZeroVelocityConfig"]
 

@@ -4,9 +4,9 @@ A table is data (`Table`, `Row`); the built-in ones are Tables 1 to 8 of the MSR
 `posegraph.reproduce.tables`. `reproduce` trains and scores; the command line has it as ``posegraph reproduce``.
 """
 
-from posegraph.reproduce._comparison import Cell
-from posegraph.reproduce._reproduction import Reproduction
-from posegraph.reproduce._runner import reproduce
-from posegraph.reproduce.tables import Row, Table
+from posegraph.reproduce.comparison import Cell
+from posegraph.reproduce.reproduction import Reproduction
+from posegraph.reproduce.runner import reproduce
+from posegraph.reproduce.table import Row, Table
 
 __all__ = ["Cell", "Reproduction", "Row", "Table", "reproduce"]

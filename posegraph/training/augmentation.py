@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from posegraph.errors import ConfigError
-from posegraph.kinematics import forward_kinematics, rotation_from_exponential_map
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import mirror_image
+from posegraph.skeleton.kinematics import forward_kinematics
+from posegraph.skeleton.mirror import mirror_image
+from posegraph.skeleton.rotations import rotation_from_exponential_map
+from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["Mirror", "Turn", "limbs"]
 
@@ -81,9 +82,9 @@ def limbs(skeleton: Skeleton) -> list[tuple[list[int], tuple[float, float, float
         ConfigError: The skeleton holds rotations or has no offsets, or a used joint hangs from no constant one.
 
     Examples:
-        >>> from posegraph import skeletons
+        >>> from posegraph.skeleton import presets
         >>> from posegraph.training.augmentation import limbs
-        >>> [len(joints) for joints, _ in limbs(skeletons.get("cmu"))]
+        >>> [len(joints) for joints, _ in limbs(presets.get("cmu"))]
         [4, 4, 17]
     """
     constant = {skeleton.index(name) for name in skeleton.constant}

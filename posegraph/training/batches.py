@@ -8,7 +8,7 @@ import torch
 
 from posegraph.data.windows import Windows
 from posegraph.recipe import Recipe
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 from posegraph.training.augmentation import Mirror, Turn
 from posegraph.training.seeding import mix
 

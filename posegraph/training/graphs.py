@@ -12,7 +12,7 @@ from typing import Protocol
 
 import torch
 
-from posegraph._cuda_graphs import capture, run_aside
+from posegraph._support.cuda_graphs import capture, run_aside
 from posegraph.training.steps import Step
 
 __all__ = ["CudaRecorder", "RecordedStep", "Recorder"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from posegraph._files import replace_file
+from posegraph._support.files import replace_file
 
 __all__ = ["EpochProgress", "TrainingLog", "epoch_progress"]
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import torch
 
 from posegraph import registry
-from posegraph._checks import check_choice
+from posegraph._support.checks import check_choice
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError
 from posegraph.models.base import ForecastModel

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from posegraph.checkpoint import save_checkpoint
+from posegraph.checkpoint.store import save_checkpoint
 from posegraph.data.dataset import MotionDataset
-from posegraph.evaluation import Protocol, Result, evaluate
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
+from posegraph.evaluation.result import Result
 from posegraph.models.base import ForecastModel
 from posegraph.training.log import TrainingLog
 from posegraph.training.state import Best

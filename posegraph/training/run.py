@@ -18,7 +18,7 @@ from torch import nn
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import Windows
 from posegraph.errors import CheckpointError, ConfigError
-from posegraph.evaluation import Result
+from posegraph.evaluation.result import Result
 from posegraph.recipe import Recipe
 from posegraph.training.averaging import AveragedStep, WeightAverage
 from posegraph.training.batches import Batches, window_order

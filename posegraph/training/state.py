@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from posegraph._files import replace_file
+from posegraph._support.files import replace_file
 from posegraph.errors import CheckpointError
 from posegraph.training.averaging import WeightAverage
 

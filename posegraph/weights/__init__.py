@@ -1,7 +1,7 @@
 """Weights that come with the library, one checkpoint folder each: ``MODEL/NAME`` below this package.
 
-A folder holds ``model.safetensors``, ``config.json`` and the model card ``README.md``; `posegraph.packing` makes it
-from a training run. `posegraph.registry.build` takes the name, `posegraph.hub.from_pretrained` the reference
+A folder holds ``model.safetensors``, ``config.json`` and the model card ``README.md``; `posegraph.checkpoint.release` makes it
+from a training run. `posegraph.registry.build` takes the name, `posegraph.checkpoint.hub.from_pretrained` the reference
 ``MODEL/NAME``.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from posegraph._checkpoint_files import CONFIG
+from posegraph._support.checkpoint_files import CONFIG
 from posegraph.errors import UnknownNameError
 
 __all__ = ["DEFAULT", "default", "folder", "names", "references"]

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks import accuracy, zoo
-from posegraph import checkpoint, data, published
+from posegraph import checkpoint, data
 from posegraph.cli.train import COMMAND_FILE
-from posegraph.evaluation import ActionResult, Protocol, Result, evaluate
+from posegraph.evaluation import published
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
+from posegraph.evaluation.result import ActionResult, Result
 from tests.weights.standin import REFERENCE
 
 COMMAND = "posegraph train traj-gcn --dataset cmu --data DIR --out RUN"

@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks import recipes
 from posegraph import data, registry
-from posegraph.evaluation import Protocol, evaluate
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
 
 SEVERAL = ("running", "walking")
 

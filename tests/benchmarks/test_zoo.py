@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmarks import zoo
 from posegraph import checkpoint, registry
-from posegraph.evaluation import Result
+from posegraph.evaluation.result import Result
 from tests.weights.standin import MODEL, REFERENCE
 
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from posegraph import checkpoint, data, weights
 from posegraph.cli import demo
-from posegraph.evaluation import Protocol, evaluate
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
 from tests.weights.standin import REFERENCE
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from posegraph import checkpoint, data, weights
-from posegraph.forecast import forecast_clip
+from posegraph.forecast.result import forecast_clip
 
 RUNNING = ("--dataset", "cmu", "--data", "samples", "--clip", "running_1")
 

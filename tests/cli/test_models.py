@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from posegraph import data, registry, skeletons
+from posegraph import data, registry
+from posegraph.skeleton import presets
 
 
 def test_list_shows_models_data_sets_and_skeletons(command):
@@ -12,7 +13,7 @@ def test_list_shows_models_data_sets_and_skeletons(command):
     names = [line.split()[0] for line in lines[1 : lines.index("weights")]]
     assert names == registry.names()
     assert lines[0] == "models"
-    assert lines[-3:] == [f"  {', '.join(data.names())}", "skeletons", f"  {', '.join(skeletons.names())}"]
+    assert lines[-3:] == [f"  {', '.join(data.names())}", "skeletons", f"  {', '.join(presets.names())}"]
     assert all(registry.info(name).summary in line for name, line in zip(names, lines[1:], strict=False))
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from posegraph import checkpoint, data, evaluation, registry, viz
-from posegraph.forecast import forecast_clip
-from posegraph.joint_errors import evaluate_joints
+from posegraph.evaluation.joints import evaluate_joints
+from posegraph.forecast.result import forecast_clip
 
 WALKING = ("--dataset", "cmu", "--data", "samples", "--actions", "walking", "--protocol", "8")
 CLIP = ("--dataset", "cmu", "--data", "samples", "--clip", "walking_1")

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from posegraph import skeletons
 from posegraph.data import Clip
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton import presets
+from posegraph.skeleton.skeleton import Skeleton
 
 ARM = Skeleton(
     "arm",
@@ -37,5 +37,5 @@ def numbered_clip(frames: int, name: str = "clip", action: str = "wave", first: 
 
 
 def still_clip(skeleton: str, frames: int, name: str = "clip", action: str = "walking") -> Clip:
-    s = skeletons.get(skeleton)
+    s = presets.get(skeleton)
     return Clip(torch.zeros(frames, s.num_joints, 3), s, s.fps or 25.0, action, name)

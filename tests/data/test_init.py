@@ -9,7 +9,7 @@ import torch
 
 from posegraph import data
 from posegraph.errors import DataError, UnknownNameError
-from posegraph.kinematics import to_positions
+from posegraph.skeleton.kinematics import to_positions
 from tests.data.motion import random_angles, write_angles
 
 
@@ -71,7 +71,7 @@ def test_the_bundled_clips_are_no_human36m():
 
 
 def test_readers_are_imported_when_they_are_needed():
-    code = "import sys, posegraph.data; print({'posegraph.data.cmu', 'posegraph.data.h36m'} & set(sys.modules))"
+    code = "import sys, posegraph.data; print({'posegraph.data.benchmarks.cmu', 'posegraph.data.benchmarks.h36m'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
     assert data.names() == ["cmu", "cmu-angles", "h36m", "h36m-angles"]
 

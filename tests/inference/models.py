@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from posegraph import registry
-from posegraph.inference.networks import FoldedNetwork, fold_model
+from posegraph.folding.network import FoldedNetwork, fold_model
 from posegraph.models.base import ForecastModel
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 
 NARROW: dict[str, dict[str, Any]] = {
     "traj-gcn": {"channels": 12, "num_blocks": 2},

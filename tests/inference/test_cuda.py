@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from posegraph.errors import ConfigError
-from posegraph.forecast import Forecaster
+from posegraph.forecast.forecaster import Forecaster
 from posegraph.inference import choice, fold_model, optimize
 from posegraph.inference.backends import BACKENDS, Precision
 from posegraph.models.base import ForecastModel

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from posegraph.folding.network import fold_model
 from posegraph.inference.backends import BACKENDS
-from posegraph.inference.networks import fold_model
 from posegraph.inference.prepared import PreparedForecast
 from tests.inference.models import expected_forecast, observed_poses, relative_error, trained
 

@@ -5,7 +5,6 @@ import torch
 from torch import nn
 
 from posegraph.errors import ConfigError, ShapeError
-from posegraph.grouping import JointGrouping
 from posegraph.layers import (
     GraphConv,
     GraphConvBlock,
@@ -17,6 +16,7 @@ from posegraph.layers import (
     ResidualStage,
     make_activation,
 )
+from posegraph.skeleton.grouping import JointGrouping
 
 
 def tail(x: torch.Tensor, slope: float = 0.2) -> torch.Tensor:

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch_geometric.nn import DenseGCNConv
 
-from posegraph.adjacency import node_adjacency
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.layers import GraphConv
+from posegraph.skeleton.adjacency import node_adjacency
 
 
 def naive(x, adjacency, weight, bias):
@@ -120,7 +120,9 @@ def test_sizes_are_positive(name):
 
 @pytest.mark.parametrize("what", ["adjacency", "mask"])
 def test_matrices_fit_the_nodes(what):
-    message = rf"{what}: expected \(4 nodes, 4 nodes\), got \(3, 3\)\. posegraph.adjacency.node_adjacency makes one"
+    message = (
+        rf"{what}: expected \(4 nodes, 4 nodes\), got \(3, 3\)\. posegraph.skeleton.adjacency.node_adjacency makes one"
+    )
     with pytest.raises(ShapeError, match=message):
         GraphConv(2, 2, num_nodes=4, **{what: torch.eye(3)})
 

@@ -5,11 +5,11 @@ import torch
 from torch_geometric.nn import GCNConv, SAGEConv
 from torch_geometric.nn import GraphConv as PyGGraphConv
 
-from posegraph import skeletons
-from posegraph.adjacency import node_adjacency
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.layers import GraphConv, PerNodeLinear, SkeletonConv, operator_factory
-from posegraph.pyg import node_edge_index
+from posegraph.skeleton import presets
+from posegraph.skeleton.adjacency import node_adjacency
+from posegraph.skeleton.pyg import node_edge_index
 
 BONES, JOINTS = [(0, 1), (1, 2), (1, 3)], 4
 EDGES = node_edge_index(BONES, JOINTS)
@@ -75,7 +75,7 @@ def test_masked_and_skeleton_operators_start_as_the_same_map():
 
 @pytest.mark.parametrize("kind", ["skeleton", "masked"])
 def test_skeleton_operators_commute_with_mirroring(kind):
-    used = skeletons.get("h36m").reduced
+    used = presets.get("h36m").reduced
     operator = operator_factory(kind, used.bones, used.num_joints)(3, 5, 66)
     mirror = [3 * joint + axis for joint in used.mirror for axis in range(3)]
     x = torch.randn(2, 66, 3)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch_geometric.utils import scatter
 
-from posegraph import skeletons
 from posegraph.errors import ShapeError
-from posegraph.grouping import JointGrouping
 from posegraph.layers import JointPool, JointUnpool
-from posegraph.pyg import grouping_to_select
+from posegraph.skeleton import presets
+from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.pyg import grouping_to_select
 
-GROUPINGS = [level for name in ("h36m", "cmu") for levels in skeletons.get(name).groupings.values() for level in levels]
+GROUPINGS = [level for name in ("h36m", "cmu") for levels in presets.get(name).groupings.values() for level in levels]
 OVERLAPPING = JointGrouping(((0, 1), (1, 2), (2,)), num_joints=4, allow_unused=True)
 
 
@@ -40,13 +40,13 @@ def test_unpooling_gives_each_joint_the_mean_of_its_groups():
 @pytest.mark.parametrize("name", ["h36m", "cmu"])
 def test_unpooling_inverts_on_what_groups_share(name):
     """Poses that are constant in each group come back, if no joint is shared between groups."""
-    (first, *_) = skeletons.get(name).scales(2)
+    (first, *_) = presets.get(name).scales(2)
     coarse = torch.randn(2, first.num_groups, 3)
     torch.testing.assert_close(JointPool(first)(JointUnpool(first)(coarse)), coarse)
 
 
 def test_joint_coordinates_pool_as_joints_do():
-    (grouping,) = skeletons.get("h36m").scales(2)
+    (grouping,) = presets.get("h36m").scales(2)
     poses = torch.randn(2, 22, 3)
     nodes = JointPool(grouping.over_axes())(poses.reshape(2, 66, 1))
     torch.testing.assert_close(nodes.reshape(2, 12, 3), JointPool(grouping)(poses))

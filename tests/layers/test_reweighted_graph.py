@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from posegraph import skeletons
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.layers import ReweightedGraph, hop_graphs
+from posegraph.skeleton import presets
 
 
 def hops_by_search(bones, count: int) -> np.ndarray:
@@ -28,7 +28,7 @@ def hops_by_search(bones, count: int) -> np.ndarray:
 @pytest.mark.parametrize("max_hop", [1, 2])
 @pytest.mark.parametrize("disconnected", [False, True])
 def test_hop_graphs_split_the_column_normalised_graph(max_hop, disconnected):
-    bones = skeletons.get("cmu").reduced.bones[: 12 if disconnected else None]
+    bones = presets.get("cmu").reduced.bones[: 12 if disconnected else None]
     hops = hops_by_search(bones, 25)
     expected = np.zeros((max_hop + 1, 25, 25))
     for i, j in product(range(25), repeat=2):

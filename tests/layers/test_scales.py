@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from posegraph import skeletons
 from posegraph.errors import ConfigError
 from posegraph.layers import GraphConv, JointPool, JointUnpool, NodeResample, make_resampler, scale_operators
+from posegraph.skeleton import presets
 
 
 def test_masks_connect_whole_joints_at_every_scale():
     """All nine pairs of axes of two joints are on or off together, in both directions."""
-    h36m = skeletons.get("h36m")
+    h36m = presets.get("h36m")
     groupings = h36m.scales(4)
     joints = [22, *(level.num_groups for level in groupings)]
     for count, make in zip(joints, scale_operators("masked", h36m, groupings), strict=True):
@@ -23,7 +23,7 @@ def test_masks_connect_whole_joints_at_every_scale():
 
 
 def test_coarse_masks_connect_groups_that_a_bone_joins():
-    h36m = skeletons.get("h36m")
+    h36m = presets.get("h36m")
     _, make = scale_operators("masked", h36m, h36m.scales(2))
     mask = make(4, 5, 36).mask[::3, ::3].bool()
     names = h36m.scales(2)[0].names
@@ -45,7 +45,7 @@ def test_coarse_masks_connect_groups_that_a_bone_joins():
 
 @pytest.mark.parametrize("down", [True, False])
 def test_resamplers_fit_the_scales(down):
-    (grouping,) = skeletons.get("cmu").scales(2)
+    (grouping,) = presets.get("cmu").scales(2)
     source, target = (75, 36) if down else (36, 75)
     x = torch.randn(2, source, 4)
     learned = make_resampler("learned", grouping, down=down)
@@ -59,7 +59,7 @@ def test_resamplers_fit_the_scales(down):
 
 
 def test_unknown_kinds_are_refused():
-    h36m = skeletons.get("h36m")
+    h36m = presets.get("h36m")
     with pytest.raises(ConfigError, match="resample: expected one of 'learned', 'grouping'; got 'mean'"):
         make_resampler("mean", h36m.scales(2)[0], down=True)
     with pytest.raises(ConfigError, match=r"operator: expected one of 'learned', .* got 'fixed'"):

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from posegraph import registry, skeletons
+from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError, ShapeError, UnknownNameError
 from posegraph.models import ForecastModel
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton import presets
+from posegraph.skeleton.skeleton import Skeleton
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def test_a_model_is_trainable_if_a_parameter_is():
 
 def test_a_model_knows_its_task():
     model = Numbering(skeleton="cmu", observed_frames=8, future_frames=3)
-    assert model.skeleton is skeletons.get("cmu")
+    assert model.skeleton is presets.get("cmu")
     assert (model.observed_frames, model.future_frames, model.total_frames, model.num_joints) == (8, 3, 11, 25)
     assert model.config == Settings()
     assert Numbering(Settings(2.0)).config.speed == 2.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from posegraph import registry
-from posegraph.testing import CONTRACT_CHECKS, Check
+from posegraph.testing.contract import CONTRACT_CHECKS, Check
 
 # Settings that make a model small enough for a test; a model that is not listed is checked with its own.
 NARROW: dict[str, dict[str, Any]] = {

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from posegraph import registry, skeletons
+from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError
-from posegraph.grouping import JointGrouping
 from posegraph.models import DMGNN, DMGNNConfig
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton import presets
+from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.skeleton import Skeleton
 from tests.authors import FIXTURES, fixture_input, fixture_json, fixture_state, relative_error
 
 NARROW: dict[str, Any] = {"channels": (4, 6), "embedding_channels": 8, "decoder_channels": 10, "fusion_levels": 1}
@@ -248,7 +249,7 @@ def test_locked_coordinates_stay_at_their_mean(name, free):
     model.fit_statistics([windows(model) + 5])
     predicted = model.predict(observe(model)).flatten(2)
     held = [i for i in range(60) if (predicted[..., i] == model.normalizer.mean.flatten()[i]).all()]
-    assert held == sorted({*range(60)} - {*skeletons.get("h36m-angles").moving} - {*free})
+    assert held == sorted({*range(60)} - {*presets.get("h36m-angles").moving} - {*free})
 
 
 def test_the_released_list_for_cmu_is_the_skeletons():
@@ -349,7 +350,7 @@ def test_any_skeleton_and_grouping(name, groups):
 def test_groupings():
     assert build().encoders[0].pools[0].grouping.num_groups == 10
     for grouping in ("22-12-7-4", "automatic", "random-0"):
-        groupings = skeletons.get("h36m").scales(3, grouping)
+        groupings = presets.get("h36m").scales(3, grouping)
         sizes = [pool.grouping.num_groups for pool in build(grouping=grouping).encoders[0].pools]
         assert sizes == [level.num_groups for level in groupings]
 

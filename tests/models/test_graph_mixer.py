@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from posegraph import registry, skeletons
+from posegraph import registry
 from posegraph.errors import ConfigError
-from posegraph.losses import joint_distance_loss, velocity_loss
+from posegraph.layers.dct import dct_matrix
+from posegraph.layers.losses import joint_distance_loss, velocity_loss
 from posegraph.models import GraphMixer, GraphMixerConfig
-from posegraph.transforms import dct_matrix, mirror_image
+from posegraph.skeleton import presets
+from posegraph.skeleton.mirror import mirror_image
 
 SMALL = GraphMixerConfig(channels=8, num_blocks=2, num_heads=2)
 
@@ -60,14 +62,14 @@ def test_the_network_matches_a_reference():
 
 def test_left_and_right_are_the_same_to_it():
     model, observed = trained(), poses()
-    joints, signs = mirror_image(skeletons.get("cmu").reduced)
+    joints, signs = mirror_image(presets.get("cmu").reduced)
     mirrored = model.predict(observed[:, :, joints] * signs)
     torch.testing.assert_close(mirrored, model.predict(observed)[:, :, joints] * signs)
 
 
 def both_forecasts(observed: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Of the poses, and of their mirror image, mirrored back."""
-    joints, signs = mirror_image(skeletons.get("cmu").reduced)
+    joints, signs = mirror_image(presets.get("cmu").reduced)
     single = trained(dataclasses.replace(SMALL, mirrored=False))
     return single.predict(observed), single.predict(observed[:, :, joints] * signs)[:, :, joints] * signs
 
@@ -110,7 +112,7 @@ def test_training_sees_one_side_at_a_time():
 
 
 def test_skeletons_without_mirrored_pairs_do_without():
-    lone = dataclasses.replace(skeletons.get("cmu"), mirrored=())
+    lone = dataclasses.replace(presets.get("cmu"), mirrored=())
     assert not GraphMixer(SMALL, skeleton=lone).averages_mirror_images
     assert not GraphMixer(SMALL, skeleton="cmu-angles").averages_mirror_images
     assert GraphMixer(SMALL, skeleton="h36m").averages_mirror_images

@@ -11,13 +11,14 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from posegraph import registry, skeletons
+from posegraph import registry
 from posegraph.errors import ConfigError, SkeletonError, UnknownNameError
-from posegraph.grouping import automatic_groupings
 from posegraph.layers import GraphConv, JointPool, JointUnpool, NodeResample
+from posegraph.layers.poses import pad_last_pose
 from posegraph.models import MSRGCN
-from posegraph.skeleton import Skeleton
-from posegraph.transforms import pad_last_pose
+from posegraph.skeleton import presets
+from posegraph.skeleton.automatic import automatic_groupings
+from posegraph.skeleton.skeleton import Skeleton
 from tests.authors import relative_error
 
 NODES = (66, 36, 21, 12)
@@ -152,7 +153,7 @@ def test_the_padded_poses_are_added_at_every_scale():
     silence_heads(model)
     padded = pad_last_pose(observed, 25).numpy()
     expected = [padded]
-    for grouping in skeletons.get("h36m").groupings["22-12-7-4"]:
+    for grouping in presets.get("h36m").groupings["22-12-7-4"]:
         expected.append(means(expected[-1], grouping.groups))
     for output, pooled in zip(model(observed), expected, strict=True):
         assert relative_error(output, torch.from_numpy(pooled)) < 1e-5

@@ -12,8 +12,8 @@ import torch
 from posegraph import registry
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.models import ResidualSup
-from posegraph.skeleton import Skeleton
-from posegraph.testing import CONTRACT_CHECKS
+from posegraph.skeleton.skeleton import Skeleton
+from posegraph.testing.contract import CONTRACT_CHECKS
 from tests.layers.test_gru import numpy_gru
 
 NAMES = ("residual-sup", "residual-sup-untied")

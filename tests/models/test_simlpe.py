@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from posegraph import checkpoint, registry, skeletons
+from posegraph import checkpoint, registry
 from posegraph.errors import CheckpointError, ConfigError
-from posegraph.losses import joint_distance_loss
+from posegraph.layers.losses import joint_distance_loss
 from posegraph.models import SiMLPe
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton import presets
+from posegraph.skeleton.skeleton import Skeleton
 from tests.authors import FIXTURES, fixture_input, fixture_json, fixture_state, relative_error
 from tests.models import reference, reference_simlpe
 
@@ -121,7 +122,7 @@ def test_parameters_do_not_depend_on_the_future():
 
 def test_metres_inside():
     """Poses in metres, of a skeleton that says so, give the same forecasts."""
-    metres = dataclasses.replace(skeletons.get("h36m"), unit="m")
+    metres = dataclasses.replace(presets.get("h36m"), unit="m")
     observed = window()[:, :50].float()
     with torch.inference_mode():
         expected = authors_model().eval().predict(observed)

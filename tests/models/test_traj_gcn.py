@@ -8,7 +8,7 @@ import torch
 
 from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError
-from posegraph.losses import joint_distance_loss
+from posegraph.layers.losses import joint_distance_loss
 from posegraph.models import TrajGCN
 from tests.authors import FIXTURES, fixture_input, fixture_json, fixture_state, relative_error
 from tests.models import reference

@@ -11,8 +11,8 @@ import torch
 from posegraph.data import MotionDataset, every_start
 from posegraph.models import ForecastModel
 from posegraph.reproduce import Row, Table
-from posegraph.reproduce._coverage import Coverage
-from posegraph.reproduce._runs import Outcome
+from posegraph.reproduce.coverage import Coverage
+from posegraph.reproduce.runs import Outcome
 from tests.data.motion import ARM
 from tests.training.runs import FUTURE, OBSERVED, waving_clip
 

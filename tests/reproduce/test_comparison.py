@@ -4,9 +4,9 @@ import statistics
 
 import pytest
 
-from posegraph import published
+from posegraph.evaluation import published
 from posegraph.reproduce import Cell, Row, tables
-from posegraph.reproduce._comparison import compare, published_mean
+from posegraph.reproduce.comparison import compare, published_mean
 from tests.reproduce.arms import coverage, outcome, table
 
 FRAMES = range(25)

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from posegraph import data, skeletons
-from posegraph.data import MotionDataset, cmu, h36m
+from posegraph import data
+from posegraph.data import MotionDataset
+from posegraph.data.benchmarks import cmu, h36m
 from posegraph.errors import DataError, UnknownNameError
 from posegraph.reproduce import tables
-from posegraph.reproduce._coverage import cover
+from posegraph.reproduce.coverage import cover
+from posegraph.skeleton import presets
 from tests.data.motion import random_angles, still_clip, write_angles
 from tests.reproduce.arms import arms, table
 
@@ -58,7 +60,7 @@ def test_a_data_set_of_ones_own_is_covered():
 
 def test_nothing_to_measure_is_refused():
     clips = {"train": [still_clip("cmu", 80)], "test": [still_clip("cmu", 80, action="dance")]}
-    dataset = MotionDataset("cmu", skeletons.get("cmu"), clips, actions=("walking", "dance"))
+    dataset = MotionDataset("cmu", presets.get("cmu"), clips, actions=("walking", "dance"))
     message = (
         r"data set 'cmu': expected test clips of at least one action of table7, got none\. running: not among the "
         r"actions that were chosen; .*walking: no test clip"

@@ -9,9 +9,9 @@ import pytest
 from posegraph import data, viz
 from posegraph.errors import MissingDependencyError
 from posegraph.reproduce import Reproduction, tables
-from posegraph.reproduce._coverage import cover
-from posegraph.reproduce._report import csv_text, markdown, write
-from posegraph.reproduce._runs import Setup
+from posegraph.reproduce.coverage import cover
+from posegraph.reproduce.report import csv_text, markdown, write
+from posegraph.reproduce.runs import Setup
 from tests.reproduce.arms import outcome
 
 DRAW = viz.error_curve  # the tests of this folder replace it

@@ -6,9 +6,9 @@ import pytest
 
 from posegraph import data
 from posegraph.reproduce import Reproduction, Row, tables
-from posegraph.reproduce._coverage import cover
-from posegraph.reproduce._reproduction import in_range
-from posegraph.reproduce._runs import Setup
+from posegraph.reproduce.coverage import cover
+from posegraph.reproduce.reproduction import in_range
+from posegraph.reproduce.runs import Setup
 from tests.reproduce.arms import STILL, TRAJ, arms, outcome, table
 from tests.training.runs import waving_clip
 

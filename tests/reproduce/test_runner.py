@@ -11,8 +11,8 @@ import pytest
 
 from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, DataError, UnknownNameError
-from posegraph.reproduce import Row, _runs, reproduce, tables
-from posegraph.reproduce._runner import _share
+from posegraph.reproduce import Row, reproduce, runs, tables
+from posegraph.reproduce.runner import _share
 from posegraph.training import run as training_run
 from posegraph.training.steps import PlainStep
 from tests.data.motion import ARM
@@ -91,7 +91,7 @@ def test_a_table_is_trained_scored_and_reported(tmp_path):
 
 def test_the_report_grows_row_by_row(tmp_path, monkeypatch):
     done = []
-    monkeypatch.setattr("posegraph.reproduce._report.write", lambda result, folder: done.append(dict(result.pending)))
+    monkeypatch.setattr("posegraph.reproduce.report.write", lambda result, folder: done.append(dict(result.pending)))
     lines = []
     reproduce(table(), arms(), tmp_path, device="cpu", report=lines.append)
     wait = "not trained yet"
@@ -159,7 +159,7 @@ def numbers_of_a_whole_run(folder):
 def test_other_rows_may_follow(tmp_path, monkeypatch):
     quiet(table(), tmp_path, rows=[MSR.label])
     assert {row for row, *_ in numbers(tmp_path)} == {MSR.label}
-    monkeypatch.setattr(_runs.TrainingRun, "train", None)  # the row is there already
+    monkeypatch.setattr(runs.TrainingRun, "train", None)  # the row is there already
     again = quiet(table(MSR, STILL), tmp_path)
     assert {row for row, *_ in numbers(tmp_path)} == {MSR.label, STILL.label}
     assert len(again.outcomes) == 2
@@ -181,8 +181,8 @@ def pretended(monkeypatch):
     def score(self):
         return outcome(self.row, {"wave": [1.0] * 3, "nod": [2.0] * 3}, origin=f"seed {self.seed}", epochs=0)
 
-    monkeypatch.setattr(_runs.TrainingRun, "train", train)
-    monkeypatch.setattr(_runs.TrainingRun, "score", score)
+    monkeypatch.setattr(runs.TrainingRun, "train", train)
+    monkeypatch.setattr(runs.TrainingRun, "score", score)
     return calls, needed
 
 
@@ -255,7 +255,7 @@ def test_checkpoints_and_a_budget_go_together(tmp_path):
 
 
 def test_wrong_checkpoints_are_found_before_anything_is_scored(tmp_path, monkeypatch):
-    monkeypatch.setattr(_runs, "score", None)
+    monkeypatch.setattr(runs, "score", None)
     right, wrong = save(tmp_path / "right"), save(tmp_path / "wrong", "msrgcn-2l")
     with pytest.raises(ConfigError, match=r"row 'small MSR-GCN': expected a model 'msrgcn-1l', got 'msrgcn-2l'"):
         quiet(table(), tmp_path / "out", checkpoints={TRAJ.label: [right], MSR.label: [wrong]})

@@ -9,8 +9,8 @@ import pytest
 from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.reproduce import Row
-from posegraph.reproduce._coverage import cover
-from posegraph.reproduce._runs import Setup, TrainingRun, build, open_checkpoint, score
+from posegraph.reproduce.coverage import cover
+from posegraph.reproduce.runs import Setup, TrainingRun, build, open_checkpoint, score
 from posegraph.training import run as training_run
 from posegraph.training.steps import PlainStep
 from tests.data.motion import ARM

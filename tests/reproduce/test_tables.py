@@ -4,12 +4,14 @@ import dataclasses
 
 import pytest
 
-from posegraph import data, published, registry, skeletons
-from posegraph.data import cmu, h36m
+from posegraph import data, registry
+from posegraph.data.benchmarks import cmu, h36m
 from posegraph.errors import ConfigError, UnknownNameError
+from posegraph.evaluation import published
 from posegraph.reproduce import Row, tables
-from posegraph.reproduce._coverage import Coverage
-from posegraph.reproduce._runs import Setup, build
+from posegraph.reproduce.coverage import Coverage
+from posegraph.reproduce.runs import Setup, build
+from posegraph.skeleton import presets
 from tests.data.motion import still_clip
 from tests.reproduce.arms import TRAJ, table
 
@@ -56,7 +58,7 @@ def test_rows_are_what_their_names_say(name, label):
     (row,) = own.select([label])
     clips = {"train": [still_clip(own.dataset, 40, action=action) for action in own.actions[:1]]}
     actions = {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}[own.dataset]
-    dataset = data.MotionDataset(own.dataset, skeletons.get(own.dataset), clips, actions=actions)
+    dataset = data.MotionDataset(own.dataset, presets.get(own.dataset), clips, actions=actions)
     setup = Setup(own, dataset, Coverage({}, {}, {}, ()))
     model = build(setup, row)
     assert (model.observed_frames, model.future_frames, model.skeleton.name) == (10, 25, own.dataset)

@@ -15,11 +15,12 @@ from torch import nn
 
 from posegraph import checkpoint, registry
 from posegraph.data import Clip, MotionDataset
-from posegraph.evaluation import ActionResult, Protocol, Result
+from posegraph.evaluation.protocol import Protocol
+from posegraph.evaluation.result import ActionResult, Result
+from posegraph.layers.poses import pad_last_pose
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.training import TrainingResult, member, train
-from posegraph.transforms import pad_last_pose
 from tests.data.motion import ARM
 
 OBSERVED, FUTURE = 4, 3

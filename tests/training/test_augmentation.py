@@ -6,12 +6,13 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from posegraph import data, skeletons
+from posegraph import data
 from posegraph.errors import ConfigError
+from posegraph.skeleton import presets
 from posegraph.training.augmentation import Mirror, Turn, limbs
 
 CPU = torch.device("cpu")
-CMU = skeletons.get("cmu")
+CMU = presets.get("cmu")
 
 
 def windows() -> torch.Tensor:
@@ -92,7 +93,7 @@ def test_mirrors_are_drawn_for_each_window():
 @pytest.mark.parametrize(
     "skeleton",
     [
-        skeletons.get("cmu-angles"),
+        presets.get("cmu-angles"),
         dataclasses.replace(CMU, offsets=None),
         dataclasses.replace(CMU, constant=(), groupings={}),
     ],

@@ -9,7 +9,7 @@ from posegraph import data
 from posegraph.data import Windows
 from posegraph.errors import ConfigError
 from posegraph.recipe import Recipe
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 from posegraph.training.augmentation import Turn
 from posegraph.training.batches import Batches, window_order
 

@@ -9,9 +9,10 @@ import torch
 
 from posegraph import checkpoint, registry
 from posegraph.data import MotionDataset, samples
-from posegraph.data.cmu import read as read_cmu
+from posegraph.data.benchmarks.cmu import read as read_cmu
 from posegraph.errors import ConfigError, DataError, UnknownNameError
-from posegraph.evaluation import Protocol, evaluate
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
 from posegraph.recipe import Recipe
 from posegraph.training import TrainingResult, seed_everything
 from tests.data.motion import ARM

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from posegraph import checkpoint
-from posegraph.evaluation import Protocol, evaluate
+from posegraph.evaluation.evaluate import evaluate
+from posegraph.evaluation.protocol import Protocol
 from tests.training.runs import (
     FUTURE,
     OBSERVED,

@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from posegraph import checkpoint, registry, skeletons
+from posegraph import checkpoint, registry
 from posegraph.data import Clip, MotionDataset
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.recipe import Recipe
+from posegraph.skeleton import presets
 from posegraph.training import log
 from posegraph.training import run as training_run
 from posegraph.training.steps import PlainStep
@@ -316,12 +317,10 @@ def test_settings_are_recorded_as_json(uninterrupted):
 def test_tuples_among_the_settings_do_not_hinder_resumption(tmp_path):
     """JSON has no tuples: what comes back must still compare equal."""
     clips = [
-        Clip(
-            torch.randn(40, 38, 3, generator=torch.Generator().manual_seed(k)), skeletons.get("cmu"), 60.0, "", f"c{k}"
-        )
+        Clip(torch.randn(40, 38, 3, generator=torch.Generator().manual_seed(k)), presets.get("cmu"), 60.0, "", f"c{k}")
         for k in range(2)
     ]
-    data = MotionDataset("noise", skeletons.get("cmu"), {"train": clips})
+    data = MotionDataset("noise", presets.get("cmu"), {"train": clips})
     small = {"channels": (8, 8), "num_blocks": 1, "finest_end_blocks": 1}
     for epochs in (1, 2):
         model = registry.build("msrgcn-released", skeleton="cmu", **small)

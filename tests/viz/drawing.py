@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from posegraph import skeletons, viz
-from posegraph.kinematics import forward_kinematics
+from posegraph import viz
+from posegraph.skeleton import presets
+from posegraph.skeleton.kinematics import forward_kinematics
 
-CMU = skeletons.get("cmu")
-ANGLES = skeletons.get("cmu-angles")
+CMU = presets.get("cmu")
+ANGLES = presets.get("cmu-angles")
 RGB = {name: tuple(bytes.fromhex(color[1:])) for name, color in {**viz.SIDES, "observed": viz.OBSERVED}.items()}
 TRUTH = tuple(bytes.fromhex(viz.TRUTH[1:]))
 

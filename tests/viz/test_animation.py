@@ -13,7 +13,7 @@ from PIL import Image
 
 from posegraph import viz
 from posegraph.errors import ConfigError, MissingDependencyError, ShapeError, UnknownNameError
-from posegraph.skeleton import Skeleton
+from posegraph.skeleton.skeleton import Skeleton
 from tests.viz.drawing import ANGLES, CMU, RGB, TRUTH, Labels, count, motion, rotations, where
 
 STAGE = slice(80, -60)  # rows of an animation that hold no text

@@ -9,8 +9,9 @@ import pytest
 
 from posegraph import viz
 from posegraph.errors import ConfigError, UnknownNameError
-from posegraph.evaluation import ActionResult, Protocol, Result
-from posegraph.viz import _curves, _style
+from posegraph.evaluation.protocol import Protocol
+from posegraph.evaluation.result import ActionResult, Result
+from posegraph.viz import curves, style
 from tests.viz.drawing import Labels, count, pixels
 
 ACTIONS = ("walking", "eating", "running")
@@ -26,9 +27,9 @@ def result(
     return Result(protocol, {name: ActionResult(8, own) for name, own in errors.items()})
 
 
-def draw(panels: _curves.Panels, frames: list[int], unit: str = "mm") -> Any:
-    with _style.default_style():
-        return _curves._figure(panels, frames, ["protocol"], None, None, unit)
+def draw(panels: curves.Panels, frames: list[int], unit: str = "mm") -> Any:
+    with style.default_style():
+        return curves._figure(panels, frames, ["protocol"], None, None, unit)
 
 
 # --- numbers of any origin -------------------------------------------------------------------------------------------
@@ -104,8 +105,8 @@ def test_curves_refuse_what_does_not_fit(tmp_path: Path, results: Any, frames: l
 
 def test_every_action_and_the_mean_have_a_panel(tmp_path: Path, drawn: Labels, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = []
-    original = _curves._figure
-    monkeypatch.setattr(_curves, "_figure", lambda *given: figures.append(original(*given)) or figures[0])
+    original = curves._figure
+    monkeypatch.setattr(curves, "_figure", lambda *given: figures.append(original(*given)) or figures[0])
     viz.error_panels({"one": result(), "two": result(2.0)}, tmp_path / "panels.png", title="A title")
     drawn.check_readable()
     headings = [label.text for label in drawn if label.weight == "bold"]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 
-from posegraph import checkpoint, packing
-from posegraph.evaluation import Result
-from posegraph.model_card import model_card
+from posegraph import checkpoint
+from posegraph.checkpoint import release
+from posegraph.checkpoint.card import model_card
+from posegraph.evaluation.result import Result
 
 TOLERANCE_MM = 0.01  # what other processors and versions of PyTorch may differ by
 HEADINGS = ("Use", "Data", "Training", "Results", "Seeds", "Intended use", "Limits", "Licence")
@@ -39,7 +40,7 @@ def check_shipped(folder: Path) -> None:
     assert names == {reference}, f"several names: {names}"
     files = sorted(path.name for path in folder.iterdir())
     assert files == ["README.md", "config.json", "model.safetensors"], f"other files: {files}"
-    assert size <= packing.MAX_BYTES, f"{size} bytes are too many"
+    assert size <= release.MAX_BYTES, f"{size} bytes are too many"
     assert card == model_card(folder), "the card is not that of config.json: make it again with model_card"
     headings = re.findall(r"^## (.*)$", card, flags=re.MULTILINE)
     assert headings == list(HEADINGS), f"other sections: {headings}"
@@ -54,7 +55,7 @@ def check_shipped(folder: Path) -> None:
 
     model = checkpoint.load(folder)
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-    stored, measured = Result.from_json(packed["bundled"]["result"]), packing.measure_bundled(model)
+    stored, measured = Result.from_json(packed["bundled"]["result"]), release.measure_bundled(model)
     assert measured.protocol == stored.protocol
     for action, own in stored.actions.items():
         differences = [abs(a - b) for a, b in zip(own.errors, measured.actions[action].errors, strict=True)]

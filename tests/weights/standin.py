@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from posegraph import data, packing, registry, training
+from posegraph import data, registry, training
+from posegraph.checkpoint import release
 from posegraph.recipe import Recipe
 
 MODEL, NAME = "traj-gcn", "tiny"
@@ -29,4 +30,4 @@ def train(folder: Path, seed: int, *, validation: list[str] | None = None) -> Pa
 def pack(runs: list[Path], out: Path) -> Path:
     """Pack runs as `REFERENCE` below a folder."""
     clips = data.load("cmu", "samples")
-    return packing.pack(runs, clips, out, name=NAME, commands=COMMANDS, report=lambda line: None)
+    return release.pack(runs, clips, out, name=NAME, commands=COMMANDS, report=lambda line: None)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import torch
 
-from posegraph import checkpoint, packing, registry, weights
+from posegraph import checkpoint, registry, weights
+from posegraph.checkpoint import release
+from posegraph.checkpoint.card import model_card
 from posegraph.errors import ConfigError, UnknownNameError
-from posegraph.model_card import model_card
 from tests.weights import checks
 from tests.weights.checks import check_shipped
 from tests.weights.standin import MODEL, NAME, REFERENCE
@@ -105,7 +106,7 @@ def test_a_card_that_leaves_something_out_is_found(sentence, stand_in, tmp_path,
 
 
 def test_a_large_file_is_found(stand_in, monkeypatch):
-    monkeypatch.setattr(packing, "MAX_BYTES", 1000)
+    monkeypatch.setattr(release, "MAX_BYTES", 1000)
     with pytest.raises(AssertionError, match=r"\d+ bytes are too many"):
         check_shipped(stand_in / REFERENCE)
 

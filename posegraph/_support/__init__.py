@@ -1,0 +1,1 @@
+"""What several packages share and no user needs: checks, files, caches, devices."""

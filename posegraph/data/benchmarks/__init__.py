@@ -1,0 +1,1 @@
+"""Data sets that papers compare on."""

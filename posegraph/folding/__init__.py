@@ -1,0 +1,1 @@
+"""Networks in the exact, cheaper form of inference."""

@@ -1,0 +1,1 @@
+"""Triton kernels that run folded networks on CUDA devices."""

@@ -1,0 +1,236 @@
+"""Forecasts as rows of poses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posegraph.errors import ConfigError, ShapeError
+from posegraph.skeleton.skeleton import Side, Skeleton
+from posegraph.viz import labels, poses, style
+from posegraph.viz.scene import Body, Scene
+from posegraph.viz.style import MARGIN, OBSERVED, SIDES, TRUTH
+
+_NAMES = 116  # width of the column of names in a comparison
+_TALLEST = 200  # height of its bodies, at most
+
+
+def pose_strip(
+    observed: poses.Poses,
+    forecast: poses.Poses,
+    truth: poses.Poses | None = None,
+    *,
+    skeleton: Skeleton,
+    path: str | Path,
+    frames: Sequence[int] | None = None,
+    label_fps: float | None = None,
+    title: str | None = None,
+    azimuth: float = 35.0,
+    elevation: float = 12.0,
+    head: str | None = None,
+) -> Path:
+    """Write a PNG with a row of poses: the last observed one, then forecasts over the true poses.
+
+    Args:
+        observed: Observed poses ``(frames, joints, 3)``, all joints of ``skeleton``.
+        forecast: Forecast poses ``(frames, joints, 3)``.
+        truth: True poses of the forecast's shape, drawn behind it.
+        skeleton: What the joints are; ``skeleton.reduced`` for poses of the used joints alone.
+        path: File to create or replace, ``.png``; missing folders are made.
+        frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
+        label_fps: Frame rate behind millisecond labels; without it only frames are counted.
+        title: Line above the picture.
+        azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
+        elevation: Degrees that the camera is raised.
+        head: Joint to draw a head at; by default the one named "Head", if there is one.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: A setting cannot work.
+        ShapeError: Poses do not fit the skeleton or each other.
+        DataError: A position is not finite.
+        UnknownNameError: The skeleton has no joint named ``head``.
+        MissingDependencyError: The extra ``viz`` is not installed.
+
+    Examples:
+        >>> import torch
+        >>> from tempfile import TemporaryDirectory
+        >>> from posegraph import viz
+        >>> from posegraph.skeleton import Skeleton
+        >>> arm = torch.tensor([[[0.0, 0, 0], [0, 200, 0], [0, 400, 0]], [[0, 0, 0], [0, 200, 0], [140, 340, 0]]])
+        >>> skeleton = Skeleton("arm", ("shoulder", "elbow", "hand"), (-1, 0, 1))
+        >>> with TemporaryDirectory() as folder:
+        ...     path = viz.pose_strip(arm[:1], arm, skeleton=skeleton, path=f"{folder}/arm.png", frames=[0, 1])
+        ...     path.name
+        'arm.png'
+    """
+    path = style.check_path(path, ".png")
+    labels.check_label_fps(label_fps)
+    drawn = poses.drawable(skeleton)
+    past, future, true = poses.window(observed, forecast, truth, skeleton)
+    shown = poses.choose_frames(frames, len(future))
+    seen = (past[-1:], future[shown]) if true is None else (past[-1:], future[shown], true[shown])
+    scene = Scene(drawn, seen, azimuth, elevation, head)
+
+    height = 320
+    top, bottom = height - (50 if title is None else 82), 36
+    column = max(104, round((top - bottom) * scene.width / scene.height) + 8)
+    with style.default_style():
+        figure = style.new_figure(column * (1 + len(shown)) + 2 * MARGIN, height)
+        if title is not None:
+            style.draw_text(figure, MARGIN, height - 24, title, size=16, weight="bold")
+        for i, frame in enumerate([None, *shown]):
+            box = (MARGIN + i * column, bottom, column, top - bottom)
+            if frame is None:
+                label = "last observed"
+                _draw(figure, box, scene, past[-1], dict.fromkeys(SIDES, OBSERVED))
+            else:
+                label = _two_lines(frame, label_fps)
+                _draw(figure, box, scene, future[frame], SIDES, None if true is None else true[frame])
+            style.draw_text(figure, box[0] + column / 2, top + 22, label, size=13, align="center")
+        style.side_legend(column * (1 + len(shown)), with_truth=true is not None).draw(figure, 29)
+        return style.save_png(figure, path)
+
+
+def compare_strips(
+    forecasts: Mapping[str, poses.Poses],
+    truth: poses.Poses,
+    *,
+    skeleton: Skeleton,
+    path: str | Path,
+    window: str,
+    frames: Sequence[int] | None = None,
+    label_fps: float | None = None,
+    title: str | None = None,
+    azimuth: float = 35.0,
+    elevation: float = 12.0,
+    head: str | None = None,
+) -> Path:
+    """Write a PNG with a row of true poses, and below it a row for each model's forecasts over them.
+
+    Below each forecast stands its error at that frame, the mean over all joints; the lowest of a column is bold.
+
+    Args:
+        forecasts: Forecast poses ``(frames, joints, 3)`` by model, all joints of ``skeleton``.
+        truth: True poses of the same shape.
+        skeleton: What the joints are; ``skeleton.reduced`` for poses of the used joints alone.
+        path: File to create or replace, ``.png``; missing folders are made.
+        window: What was forecast, as in "cmu test, walking_1, forecast from frame 70". It is drawn with the errors.
+        frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
+        label_fps: Frame rate behind millisecond labels; without it only frames are counted.
+        title: Line above the picture.
+        azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
+        elevation: Degrees that the camera is raised.
+        head: Joint to draw a head at; by default the one named "Head", if there is one.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: A setting cannot work, or there are no forecasts.
+        ShapeError: Poses do not fit the skeleton or each other.
+        DataError: A position is not finite.
+        UnknownNameError: The skeleton has no joint named ``head``.
+        MissingDependencyError: The extra ``viz`` is not installed.
+
+    Examples:
+        >>> from tempfile import TemporaryDirectory
+        >>> from posegraph import data, registry, viz
+        >>> from posegraph.forecast import forecast_clip
+        >>> walking = data.load("cmu", "samples", split="test", actions=["walking"]).clips["test"][0]
+        >>> result = forecast_clip(registry.build("zero-velocity", skeleton="cmu"), walking, start=60)
+        >>> with TemporaryDirectory() as folder:
+        ...     path = viz.compare_strips(
+        ...         {"zero-velocity": result.forecast},
+        ...         result.truth,
+        ...         skeleton=result.skeleton,
+        ...         path=f"{folder}/walking.png",
+        ...         window="cmu test, walking_1, forecast from frame 70",
+        ...     )
+        ...     path.name
+        'walking.png'
+    """
+    path = style.check_path(path, ".png")
+    labels.check_label_fps(label_fps)
+    if not forecasts:
+        raise ConfigError("forecasts: expected those of at least one model, got none.")
+    drawn = poses.drawable(skeleton)
+    true = poses.positions("truth", truth, skeleton)
+    futures = {name: poses.positions(f"forecast of {name!r}", poses, skeleton) for name, poses in forecasts.items()}
+    for name, future in futures.items():
+        if future.shape != true.shape:
+            remedy = "Compare forecasts of the same frames; cut the longer ones."
+            raise ShapeError(f"forecast of {name!r}", f"the shape of truth, {true.shape}", future.shape, remedy)
+    shown = poses.choose_frames(frames, len(true))
+    seen = tuple(poses[shown] for poses in (true, *futures.values()))
+    scene = Scene(drawn, seen, azimuth, elevation, head)
+    with style.default_style():
+        return style.save_png(_compare(scene, futures, true, shown, label_fps, title, window), path)
+
+
+def _compare(
+    scene: Scene,
+    futures: Mapping[str, np.ndarray],
+    true: np.ndarray,
+    shown: list[int],
+    label_fps: float | None,
+    title: str | None,
+    window: str,
+) -> Any:
+    """The figure of `compare_strips`."""
+    unit = scene.skeleton.unit
+    note = f"{window}; mean error of this window's {scene.skeleton.num_joints} joints at the frame, in {unit}"
+    header = style.Header(title, [note], style.WIDTH)
+    legend = style.side_legend(style.WIDTH, with_truth=True)
+    column = (style.WIDTH - 2 * MARGIN - _NAMES) / max(len(shown), 4)
+    size = min(13, column / 7)  # of text that has to fit into a column
+    body = min(_TALLEST, column * scene.height / scene.width)
+    row = body + 26
+    height = round(header.height + 44 + (1 + len(futures)) * row + legend.height + 12)
+    figure = style.new_figure(style.WIDTH, height)
+    header.draw(figure)
+    first = height - header.height - 44 - body  # bottom of the first row
+    errors = {name: poses.errors(future, true) for name, future in futures.items()}
+    for i, frame in enumerate(shown):
+        left, bottom = MARGIN + _NAMES + i * column, first
+        centre = left + column / 2
+        style.draw_text(figure, centre, first + body + 22, _two_lines(frame, label_fps), size=size, align="center")
+        _draw(figure, (left, bottom, column, body), scene, true[frame], dict.fromkeys(SIDES, TRUTH))
+        lowest = min(round(own[frame], 1) for own in errors.values())
+        for name, future in futures.items():
+            bottom -= row
+            _draw(figure, (left, bottom, column, body), scene, future[frame], SIDES, true[frame])
+            error = round(errors[name][frame], 1)
+            weight = "bold" if error == lowest and len(futures) > 1 else "normal"
+            style.draw_text(figure, centre, bottom - 12, f"{error} {unit}", size=size, align="center", weight=weight)
+    for i, name in enumerate(("truth", *futures)):
+        lines = style.wrap(name, _NAMES - 8, 14, weight="bold")
+        for k, line in enumerate(lines):
+            y = first + body / 2 - i * row + 9 * (len(lines) - 1) - 18 * k
+            style.draw_text(figure, MARGIN, y, line, size=14, weight="bold")
+    legend.draw(figure, legend.height + 4)
+    return figure
+
+
+def _draw(
+    figure: Any,
+    box: tuple[float, float, float, float],
+    scene: Scene,
+    pose: np.ndarray,
+    colours: Mapping[Side, str],
+    behind: np.ndarray | None = None,
+) -> None:
+    """A pose in a box, over a true one if there is one."""
+    axes = scene.axes(figure, box)
+    Body(axes, scene, width=4, layer=3).show(pose, colours)
+    if behind is not None:
+        Body(axes, scene, width=6.5, layer=2).show(behind, dict.fromkeys(SIDES, TRUTH))
+
+
+def _two_lines(frame: int, label_fps: float | None) -> str:
+    return labels.after_observed(frame, label_fps).replace(" (", "\n(")
