@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from posegraph._support.files import replace_file
-from posegraph.viz import style
-from posegraph.viz.style import CURVES, MARGIN
+from posegraph.viz import _style
+from posegraph.viz._style import CURVES, MARGIN
 
 Points = Sequence[tuple[float, float]]
-_WIDTH = style.WIDTH
+_WIDTH = _style.WIDTH
 _STYLES = [("o", "-"), ("s", "--"), ("^", ":"), ("D", "-."), ("v", "-"), (">", "--")]
 _HATCHES = {"": "", " (hatched)": "////"}
 """Patterns of bars, by what the legend says of them."""
@@ -38,22 +38,22 @@ def digest(content: Mapping[str, Any]) -> str:
 
 def curves(path: Path, panels: Sequence[Panel], *, title: str, notes: Sequence[str], y_label: str, mark: str) -> Path:
     """Write a PNG with panels side by side, of one height and scale, both axes logarithmic."""
-    with style.default_style():
+    with _style.default_style():
         names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
         styles = {name: _curve(number) for number, name in enumerate(names)}
-        figure = _figure(title, notes, style.Legend(styles, _WIDTH, mark=30, color=style.TEXT), _ALONG + _BELOW + 34)
+        figure = _figure(title, notes, _style.Legend(styles, _WIDTH, mark=30, color=_style.TEXT), _ALONG + _BELOW + 34)
         values = [y for panel in panels for points in panel.curves.values() for _, y in points]
         across = (_WIDTH - _LEFT - MARGIN - _GAP * (len(panels) - 1)) / len(panels)
         for number, panel in enumerate(panels):
             left = _LEFT + number * (across + _GAP)
-            axes = style.add_axes(figure, (left, _BELOW, across, _ALONG))
+            axes = _style.add_axes(figure, (left, _BELOW, across, _ALONG))
             for name, points in panel.curves.items():
                 axes.plot(*zip(*points, strict=True), **styles[name])
             axes.set(xscale="log", yscale="log", ylim=(min(values) / 1.4, max(values) * 1.4))
             _decorate(axes, sorted({x for points in panel.curves.values() for x, _ in points}), with_scale=not number)
-            style.draw_text(figure, left, _BELOW + _ALONG + 14, panel.title, size=13, weight="bold")
-            style.draw_text(figure, left + across / 2, 14, panel.x_label, size=13, align="center")
-        style.draw_text(figure, MARGIN - 2, _BELOW + _ALONG / 2, y_label, size=13, align="center", rotation=90)
+            _style.draw_text(figure, left, _BELOW + _ALONG + 14, panel.title, size=13, weight="bold")
+            _style.draw_text(figure, left + across / 2, 14, panel.x_label, size=13, align="center")
+        _style.draw_text(figure, MARGIN - 2, _BELOW + _ALONG / 2, y_label, size=13, align="center", rotation=90)
         return _save(figure, path, mark)
 
 
@@ -61,7 +61,7 @@ def bars(
     path: Path, values: Mapping[str, Mapping[str, float]], *, title: str, notes: Sequence[str], x_label: str, mark: str
 ) -> Path:
     """Write a PNG with a group of one or two horizontal bars for each name, on a logarithmic axis."""
-    with style.default_style():
+    with _style.default_style():
         series = list(dict.fromkeys(key for group in values.values() for key in group))
         looks = dict(zip(series, zip(CURVES, _HATCHES.items(), strict=False), strict=False))
         meanings = {
@@ -69,29 +69,29 @@ def bars(
             for key, (color, (hatched, _)) in looks.items()
         }
         along, across = _ROW * len(values), _WIDTH - _NAMES - _RIGHT
-        figure = _figure(title, notes, style.Legend(meanings, _WIDTH, color=style.TEXT), along + _SCALE + 12)
-        axes = style.add_axes(figure, (_NAMES, _SCALE, across, along))
+        figure = _figure(title, notes, _style.Legend(meanings, _WIDTH, color=_style.TEXT), along + _SCALE + 12)
+        axes = _style.add_axes(figure, (_NAMES, _SCALE, across, along))
         thickness = 0.8 / len(series)
         for number, (key, (color, (_, hatch))) in enumerate(looks.items()):
             places = [place for place, group in enumerate(values.values()) if key in group]
             middles = [place + (number - (len(series) - 1) / 2) * thickness for place in places]
             widths = [group[key] for group in values.values() if key in group]
             drawn = axes.barh(middles, widths, thickness, color=color, hatch=hatch, edgecolor="white", linewidth=0)
-            axes.bar_label(drawn, [_number(width) for width in widths], padding=4, fontsize=10, color=style.TEXT)
+            axes.bar_label(drawn, [_number(width) for width in widths], padding=4, fontsize=10, color=_style.TEXT)
         least = min(value for group in values.values() for value in group.values())
         axes.set(xscale="log", xlim=(least / 2, None), ylim=(len(values) - 0.5, -0.5))
         axes.set_yticks(range(len(values)), list(values))
         _plain_numbers(axes.xaxis, (1,))
         _look(axes, "x")
-        style.draw_text(figure, _NAMES + across / 2, 12, x_label, size=13, align="center")
+        _style.draw_text(figure, _NAMES + across / 2, 12, x_label, size=13, align="center")
         return _save(figure, path, mark)
 
 
-def _figure(title: str, notes: Sequence[str], legend: style.Legend, below: float) -> Any:
+def _figure(title: str, notes: Sequence[str], legend: _style.Legend, below: float) -> Any:
     """A figure with its title and legend, and room for so many pixels below them."""
-    header = style.Header(title, notes, _WIDTH)
+    header = _style.Header(title, notes, _WIDTH)
     height = round(header.height + legend.height + below)
-    figure = style.new_figure(_WIDTH, height)
+    figure = _style.new_figure(_WIDTH, height)
     header.draw(figure)
     legend.draw(figure, height - header.height - 2)
     return figure
@@ -122,8 +122,8 @@ def _plain_numbers(axis: Any, multiples: Sequence[int]) -> None:
 
 
 def _look(axes: Any, grid: str) -> None:
-    axes.set_facecolor(style.BACKGROUND)
-    axes.tick_params(which="both", labelsize=12, colors=style.TEXT, length=0)
+    axes.set_facecolor(_style.BACKGROUND)
+    axes.tick_params(which="both", labelsize=12, colors=_style.TEXT, length=0)
     axes.grid(visible=True, axis=grid, color="#E3E3E3", linewidth=1)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left" if grid == "y" else "bottom"]].set_visible(False)
@@ -138,5 +138,5 @@ def _number(value: float) -> str:
 def _save(figure: Any, path: Path, mark: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"Description": mark}
-    replace_file(path, lambda file: figure.savefig(file, format="png", dpi=2 * style.DPI, metadata=metadata))
+    replace_file(path, lambda file: figure.savefig(file, format="png", dpi=2 * _style.DPI, metadata=metadata))
     return path

@@ -26,7 +26,7 @@ from posegraph import checkpoint, registry
 from posegraph._support.files import replace_file
 from posegraph.evaluation.result import Result
 from posegraph.models.base import ForecastModel
-from posegraph.viz import style
+from posegraph.viz import _style
 
 ROOT = Path(__file__).parents[1]
 WEIGHTS = Path(posegraph.__file__).parent / "weights"
@@ -157,28 +157,28 @@ def draw(entries: Sequence[Entry], machines: Sequence[Machine], path: Path) -> b
         f"Zero velocity: {still.mean:.1f} {unit}. Left: fastest form; right: plain model.",
     ]
     styles = {
-        own.reference: {"marker": _MARKERS[i % len(_MARKERS)], "color": style.CURVES[i % len(style.CURVES)], "ms": 9}
+        own.reference: {"marker": _MARKERS[i % len(_MARKERS)], "color": _style.CURVES[i % len(_style.CURVES)], "ms": 9}
         for i, own in enumerate(group)
     }
-    with style.default_style():
-        width, along = style.WIDTH, 260
-        header = style.Header("Error against the time of a forecast", notes, width)
-        legend = style.Legend(styles, width, mark=30, color=style.TEXT)
+    with _style.default_style():
+        width, along = _style.WIDTH, 260
+        header = _style.Header("Error against the time of a forecast", notes, width)
+        legend = _style.Legend(styles, width, mark=30, color=_style.TEXT)
         height = round(header.height + legend.height + along + 100)
-        figure = style.new_figure(width, height)
+        figure = _style.new_figure(width, height)
         header.draw(figure)
         legend.draw(figure, height - header.height - 2)
-        across = (width - 66 - style.MARGIN - 24 * (len(panels) - 1)) / len(panels)
+        across = (width - 66 - _style.MARGIN - 24 * (len(panels) - 1)) / len(panels)
         for number, machine in enumerate(panels):
             left = 66 + number * (across + 24)
-            axes = style.add_axes(figure, (left, 56, across, along))
+            axes = _style.add_axes(figure, (left, 56, across, along))
             _draw_panel(axes, group, machine, styles)
             axes.tick_params(labelleft=not number)
-            style.draw_text(figure, left, along + 72, machine.name, size=13, weight="bold")
-            style.draw_text(figure, left + across / 2, 14, "ms a forecast", size=13, align="center")
-        style.draw_text(figure, 14, 56 + along / 2, f"mean error, {unit}", size=13, align="center", rotation=90)
+            _style.draw_text(figure, left, along + 72, machine.name, size=13, weight="bold")
+            _style.draw_text(figure, left + across / 2, 14, "ms a forecast", size=13, align="center")
+        _style.draw_text(figure, 14, 56 + along / 2, f"mean error, {unit}", size=13, align="center", rotation=90)
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda file: figure.savefig(file, format="png", dpi=2 * style.DPI))
+        replace_file(path, lambda file: figure.savefig(file, format="png", dpi=2 * _style.DPI))
     return True
 
 
@@ -197,7 +197,7 @@ def _draw_panel(axes: Any, group: Sequence[Entry], machine: Machine, styles: Map
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.tick_params(labelsize=12, colors=style.TEXT)
+    axes.tick_params(labelsize=12, colors=_style.TEXT)
     axes.grid(visible=True, color="#E3E3E3")
     axes.spines[["top", "right"]].set_visible(False)
 

@@ -25,8 +25,8 @@ _LICENSES = {"cmu": "mit"}  # by data set, for the YAML head; weights made from 
 def model_card(checkpoint: str | Path | Mapping[str, Any]) -> str:
     """The card of a checkpoint, in Markdown with the YAML head of the Hugging Face Hub.
 
-    Of a checkpoint that `posegraph.checkpoint.release.pack` made it has results and the commands that made the weights; of another
-    one it says what the trainer recorded.
+    Of a checkpoint that `posegraph.checkpoint.pack` made it has results and the commands that made the weights; of
+    another one it says what the trainer recorded.
 
     Args:
         checkpoint: A checkpoint or run folder, or the contents of its ``config.json``.

@@ -94,5 +94,5 @@ class GraphConv(nn.Module):
         if matrix is not None and matrix.shape != (self.num_nodes, self.num_nodes):
             expected = f"({self.num_nodes} nodes, {self.num_nodes} nodes)"
             raise ShapeError(
-                what, expected, tuple(matrix.shape), "posegraph.skeleton.adjacency.node_adjacency makes one."
+                what, expected, tuple(matrix.shape), "posegraph.skeleton.node_adjacency makes one."
             )

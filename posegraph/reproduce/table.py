@@ -75,7 +75,8 @@ class Table:
         metric: Error at a frame or up to it.
         observed_frames: Frames that the models see.
         future_frames: Frames that they forecast.
-        sources: Where published numbers are taken from, the first that has one; see `posegraph.evaluation.published.sources`.
+        sources: Where published numbers are taken from, the first that has one; see
+            `posegraph.evaluation.published.sources`.
         notes: What differs between this table as it is made here and as it was published, in sentences.
 
     Raises:

@@ -41,7 +41,7 @@ def bone_edge_index(skeleton: Skeleton) -> torch.Tensor:
 
 
 def node_edge_index(bones: Iterable[tuple[int, int]], num_joints: int, num_axes: int = 3) -> torch.Tensor:
-    """Edges between joint coordinates, as `posegraph.skeleton.adjacency.node_adjacency` connects them, without self loops.
+    """Edges between joint coordinates, as `posegraph.skeleton.node_adjacency` connects them, without self loops.
 
     Args:
         bones: Pairs of joint indices.

@@ -18,12 +18,12 @@ Pictures of poses count frames from the last observed one: forecast frame 9 of a
 numbers count as tables do.
 """
 
+from posegraph.viz._scene import project
+from posegraph.viz._style import CURVES, OBSERVED, SIDES, TRUTH
 from posegraph.viz.animation import animate
 from posegraph.viz.curves import error_curve, error_panels
 from posegraph.viz.joints import joint_error_map
-from posegraph.viz.scene import project
 from posegraph.viz.strips import compare_strips, pose_strip
-from posegraph.viz.style import CURVES, OBSERVED, SIDES, TRUTH
 
 __all__ = [
     "CURVES",

@@ -13,9 +13,9 @@ from posegraph._support.checks import check_positive
 from posegraph._support.files import replace_file
 from posegraph.errors import ConfigError
 from posegraph.skeleton.skeleton import Skeleton
-from posegraph.viz import labels, poses, style
-from posegraph.viz.scene import Body, Scene
-from posegraph.viz.style import MARGIN, OBSERVED, SIDES, TRUTH
+from posegraph.viz import _labels, _poses, _style
+from posegraph.viz._scene import Body, Scene
+from posegraph.viz._style import MARGIN, OBSERVED, SIDES, TRUTH
 
 _FORECAST = "#7A4FA3"  # label and timeline; not a colour of a side
 _SIDE = 480  # width and height of the layout, which is then scaled to size
@@ -24,9 +24,9 @@ _FPS = (1, 50)  # browsers play frames shorter than 20 ms at 10 a second
 
 
 def animate(
-    observed: poses.Poses,
-    forecast: poses.Poses,
-    truth: poses.Poses | None = None,
+    observed: _poses.Poses,
+    forecast: _poses.Poses,
+    truth: _poses.Poses | None = None,
     *,
     skeleton: Skeleton,
     path: str | Path,
@@ -81,16 +81,16 @@ def animate(
         ...     path.name
         'walking.gif'
     """
-    path = style.check_path(path, ".gif")
+    path = _style.check_path(path, ".gif")
     check_positive(size=size)
     if not _FPS[0] <= fps <= _FPS[1]:
         raise ConfigError(
             f"fps: expected {_FPS[0]} to {_FPS[1]} frames a second, got {fps!r}. Viewers do not play GIFs faster: play "
             "slower, or draw every second frame."
         )
-    labels.check_label_fps(label_fps)
-    drawn = poses.drawable(skeleton)
-    past, future, true = poses.window(observed, forecast, truth, skeleton)
+    _labels.check_label_fps(label_fps)
+    drawn = _poses.drawable(skeleton)
+    past, future, true = _poses.window(observed, forecast, truth, skeleton)
     seen = (past, future) if true is None else (past, future, true)
     frames = _frames(Scene(drawn, seen, azimuth, elevation, head), past, future, true, title, size, label_fps)
     # GIF counts in hundredths of a second; rounding the times, not the durations, keeps the speed right.
@@ -116,22 +116,22 @@ def _frames(
     label_fps: float | None,
 ) -> list[Any]:
     """The images, all of one palette."""
-    image_module = style.optional("PIL.Image")
+    image_module = _style.optional("PIL.Image")
     palette = _palette(image_module)
-    errors = None if true is None else poses.errors(future, true)
+    errors = None if true is None else _poses.errors(future, true)
     total = len(past) + len(future)
     images = []
-    with style.default_style():
-        figure = style.new_figure(_SIDE, _SIDE, zoom=size / _SIDE)
+    with _style.default_style():
+        figure = _style.new_figure(_SIDE, _SIDE, zoom=size / _SIDE)
         top, bottom = _SIDE - (48 if title is None else 72), 56
         axes = scene.axes(figure, (20, bottom, _SIDE - 40, top - bottom))
         behind, body = Body(axes, scene, width=8, layer=2), Body(axes, scene, width=5, layer=3)
         if title is not None:
-            style.draw_text(figure, MARGIN, _SIDE - 22, title, size=16, weight="bold")
-        phase = style.draw_text(figure, MARGIN, top + 24, "observed", size=15, weight="bold", color=OBSERVED)
-        error = style.draw_text(figure, _SIDE - MARGIN, top + 24, "", size=14, align="right")
-        counter = style.draw_text(figure, _SIDE - MARGIN, 32, "", size=13, align="right", color=style.MUTED)
-        style.side_legend(_SIDE, with_truth=true is not None).draw(figure, 43)
+            _style.draw_text(figure, MARGIN, _SIDE - 22, title, size=16, weight="bold")
+        phase = _style.draw_text(figure, MARGIN, top + 24, "observed", size=15, weight="bold", color=OBSERVED)
+        error = _style.draw_text(figure, _SIDE - MARGIN, top + 24, "", size=14, align="right")
+        counter = _style.draw_text(figure, _SIDE - MARGIN, 32, "", size=13, align="right", color=_style.MUTED)
+        _style.side_legend(_SIDE, with_truth=true is not None).draw(figure, 43)
         fill_timeline = _timeline(figure, len(past) / total)
         for frame in range(total):
             step = frame - len(past)
@@ -139,7 +139,7 @@ def _frames(
                 body.show(past[frame], dict.fromkeys(SIDES, OBSERVED))
             else:
                 body.show(future[step], SIDES)
-                phase.set(text=f"forecast {labels.after_observed(step, label_fps)}", color=_FORECAST)
+                phase.set(text=f"forecast {_labels.after_observed(step, label_fps)}", color=_FORECAST)
             if step >= 0 and true is not None and errors is not None:
                 behind.show(true[step], dict.fromkeys(SIDES, TRUTH))
                 error.set_text(f"mean error {errors[step]:.0f} {scene.skeleton.unit}")
@@ -153,8 +153,8 @@ def _frames(
 
 def _timeline(figure: Any, observed: float) -> Callable[[float], None]:
     """A bar along the bottom, observed and forecast part; returns what fills it up to a fraction."""
-    patches = style.optional("matplotlib.patches")
-    width, height = figure.get_size_inches() * style.DPI
+    patches = _style.optional("matplotlib.patches")
+    width, height = figure.get_size_inches() * _style.DPI
     left, full = MARGIN / width, (width - 2 * MARGIN) / width
 
     def bar(color: str, start: float, end: float) -> Any:
@@ -163,7 +163,7 @@ def _timeline(figure: Any, observed: float) -> Callable[[float], None]:
         )
         return figure.add_artist(patch)
 
-    bar(style.GROUND, 0, 1)
+    bar(_style.GROUND, 0, 1)
     past, future = bar(OBSERVED, 0, 0), bar(_FORECAST, observed, observed)
 
     def fill(fraction: float) -> None:
@@ -178,7 +178,7 @@ def _palette(image_module: Any) -> Any:
     white = np.full(3, 255.0)
     solid = [
         np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
-        for color in (*SIDES.values(), OBSERVED, TRUTH, style.GROUND, _FORECAST, style.TEXT, style.MUTED)
+        for color in (*SIDES.values(), OBSERVED, TRUTH, _style.GROUND, _FORECAST, _style.TEXT, _style.MUTED)
     ]
     colours = [white, *solid]
     # Pillow looks colours up in cells of 8 levels: a shade too near to a solid colour would replace it.

@@ -10,8 +10,8 @@ from typing import Any
 
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.evaluation.result import Result
-from posegraph.viz import labels, style
-from posegraph.viz.style import CURVES, MARGIN
+from posegraph.viz import _labels, _style
+from posegraph.viz._style import CURVES, MARGIN
 
 Panels = Mapping[str, Mapping[str, Sequence[float]]]
 
@@ -58,19 +58,19 @@ def error_curve(
         ...     path.name
         'curve.png'
     """
-    path = style.check_path(path, ".png")
-    labels.check_label_fps(label_fps)
+    path = _style.check_path(path, ".png")
+    _labels.check_label_fps(label_fps)
     if not results:
         raise ConfigError("results: expected the errors of at least one model, got none.")
-    labels.check_rising(frames)
+    _labels.check_rising(frames)
     for name, errors in results.items():
         if len(errors) != len(frames):
             raise ConfigError(
                 f"results: expected {len(frames)} errors of {name!r}, one a frame, got {len(errors)}. Pass the frames "
                 "that they belong to."
             )
-    with style.default_style():
-        return style.save_png(_figure({"": results}, list(frames), [protocol], label_fps, title, unit), path)
+    with _style.default_style():
+        return _style.save_png(_figure({"": results}, list(frames), [protocol], label_fps, title, unit), path)
 
 
 def error_panels(
@@ -111,7 +111,7 @@ def error_panels(
         ...     path.name
         'panels.png'
     """
-    path = style.check_path(path, ".png")
+    path = _style.check_path(path, ".png")
     if not results:
         raise ConfigError("results: expected that of at least one model, got none.")
     _check_comparable(results)
@@ -129,13 +129,13 @@ def error_panels(
         for action in chosen
     }
     protocol = first.protocol
-    labels.check_rising(protocol.frames)
+    _labels.check_rising(protocol.frames)
     notes = [protocol.describe(), *_observed(results)]
     if first.missing:
         notes.append(f"clips missing, left out of the mean: {', '.join(first.missing)}")
-    with style.default_style():
+    with _style.default_style():
         figure = _figure(panels, list(protocol.frames), notes, protocol.label_fps, title, protocol.unit)
-        return style.save_png(figure, path)
+        return _style.save_png(figure, path)
 
 
 def _check_comparable(results: Mapping[str, Result]) -> None:
@@ -169,35 +169,35 @@ def _figure(
     single = len(panels) == 1
     columns = math.ceil(len(panels) / math.ceil(len(panels) / 3))
     rows = math.ceil(len(panels) / columns)
-    width = 640 if single else style.WIDTH
+    width = 640 if single else _style.WIDTH
     models = list(next(iter(panels.values())))
     styles = {name: _curve_style(i) for i, name in enumerate(models)}
-    header, legend = style.Header(title, notes, width), style.Legend(styles, width, mark=26, color=style.TEXT)
+    header, legend = _style.Header(title, notes, width), _style.Legend(styles, width, mark=26, color=_style.TEXT)
     left, gap, below = 62, 14, 46 if label_fps is not None else 32
     across = (width - left - MARGIN - gap * (columns - 1)) / columns
     along = 250 if single else min(170, across)
     row = along + below + (26 if any(panels) else 8)  # with or without names
     height = round(header.height + legend.height + rows * row + 30)
-    figure = style.new_figure(width, height)
+    figure = _style.new_figure(width, height)
     header.draw(figure)
     legend.draw(figure, height - header.height - 2)
     highest = max(max(errors) for panel in panels.values() for errors in panel.values())
     for i, (name, panel) in enumerate(panels.items()):
         x = left + (i % columns) * (across + gap)
         y = height - header.height - legend.height - (i // columns + 1) * row + below
-        axes = style.add_axes(figure, (x, y, across, along))
+        axes = _style.add_axes(figure, (x, y, across, along))
         for model, errors in panel.items():
             axes.plot(frames, list(errors), label=model, **styles[model])
         axes.set_ylim(0, highest * 1.06 or 1)
         _decorate(axes, frames, label_fps, across, with_scale=i % columns == 0)
         if name:
-            style.draw_text(figure, x, y + along + 12, name, size=13, weight="bold")
+            _style.draw_text(figure, x, y + along + 12, name, size=13, weight="bold")
     rate = "" if label_fps is None else f"; below it, ms at {label_fps:g} frames a second"
     caption = f"forecast frame, counted from 0{rate}"
-    style.draw_text(figure, left + (width - left - MARGIN) / 2, 17, caption, size=13, align="center")
+    _style.draw_text(figure, left + (width - left - MARGIN) / 2, 17, caption, size=13, align="center")
     quantity = "angle error (rad)" if unit == "rad" else f"MPJPE ({unit})"
     middle = height - header.height - legend.height - (rows * row) / 2
-    style.draw_text(figure, MARGIN, middle, quantity, size=13, align="center", rotation=90)
+    _style.draw_text(figure, MARGIN, middle, quantity, size=13, align="center", rotation=90)
     return figure
 
 
@@ -210,11 +210,11 @@ def _curve_style(number: int) -> dict[str, Any]:
 
 def _decorate(axes: Any, frames: list[int], label_fps: float | None, width: float, *, with_scale: bool) -> None:
     """Ticks, grid and frame of a panel that is so many pixels wide."""
-    ticks = labels.ticks(frames, most=int(width / 34))
-    texts = [str(t) if label_fps is None else f"{t}\n{labels.milliseconds(t, label_fps)}" for t in ticks]
+    ticks = _labels.ticks(frames, most=int(width / 34))
+    texts = [str(t) if label_fps is None else f"{t}\n{_labels.milliseconds(t, label_fps)}" for t in ticks]
     axes.set_xticks(ticks, texts)
-    axes.set_facecolor(style.BACKGROUND)
-    axes.tick_params(labelsize=12, colors=style.TEXT, length=0, labelleft=with_scale)
+    axes.set_facecolor(_style.BACKGROUND)
+    axes.tick_params(labelsize=12, colors=_style.TEXT, length=0, labelleft=with_scale)
     axes.grid(visible=True, axis="y", color="#E3E3E3", linewidth=1)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)

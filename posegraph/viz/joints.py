@@ -15,9 +15,9 @@ from posegraph._support.checks import check_choice
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.skeleton.kinematics import forward_kinematics
 from posegraph.skeleton.skeleton import Skeleton
-from posegraph.viz import labels, poses, style
-from posegraph.viz.scene import Body, Scene
-from posegraph.viz.style import MARGIN, SIDES
+from posegraph.viz import _labels, _poses, _style
+from posegraph.viz._scene import Body, Scene
+from posegraph.viz._style import MARGIN, SIDES
 
 _COLOURS = "viridis_r"  # pale is low and dark is high, in grey as well
 _BONE, _LEADER = "#D8D8D8", "#8A8A8A"
@@ -34,7 +34,7 @@ def joint_error_map(
     skeleton: Skeleton,
     frames: Sequence[int],
     protocol: str,
-    poses: poses.Poses | None = None,
+    poses: _poses.Poses | None = None,
     worst: int = 3,
     label_fps: float | None = None,
     title: str | None = None,
@@ -89,22 +89,22 @@ def joint_error_map(
         ...     path.name
         'joints.png'
     """
-    path = style.check_path(path, ".png")
-    labels.check_label_fps(label_fps)
-    labels.check_rising(frames)
+    path = _style.check_path(path, ".png")
+    _labels.check_label_fps(label_fps)
+    _labels.check_rising(frames)
     check_choice("worst", worst, range(1, 9))
     if not errors:
         raise ConfigError("errors: expected those of at least one model, got none.")
-    drawn = poses.drawable(skeleton)
+    drawn = _poses.drawable(skeleton)
     sites = _sites(drawn, skeleton)
     panels = {
         name: _panels(name, _checked(name, own, skeleton, len(frames)), skeleton, sites, frames, label_fps)
         for name, own in errors.items()
     }
     scene = Scene(drawn, (_pose(skeleton, drawn, sites, poses, azimuth, elevation)[None],), azimuth, elevation)
-    with style.default_style():
-        header = style.Header(title, [protocol], style.WIDTH)
-        return style.save_png(_figure(scene, _rows(panels), header, worst, unit), path)
+    with _style.default_style():
+        header = _style.Header(title, [protocol], _style.WIDTH)
+        return _style.save_png(_figure(scene, _rows(panels), header, worst, unit), path)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def _panels(
         by_joint = dict(zip(joints, row, strict=True))
         shown = sorted((joint for joint in sites if joint in by_joint), key=lambda joint: -by_joint[joint])
         worst_first = tuple(by_joint[joint] for joint in shown)
-        label = labels.as_in_tables(frame, label_fps)
+        label = _labels.as_in_tables(frame, label_fps)
         panels.append(_Panel(name, label, tuple(shown), worst_first, sum(row) / len(row), len(row)))
     return panels
 
@@ -180,14 +180,14 @@ def _pose(
     skeleton: Skeleton,
     drawn: Skeleton,
     sites: Sequence[int],
-    poses: poses.Poses | None,
+    poses: _poses.Poses | None,
     azimuth: float,
     elevation: float,
 ) -> np.ndarray:
     """The pose ``(joints, 3)`` to draw on; ``drawn`` is the skeleton of its positions."""
     candidates = _rest_pose(drawn, sites)
     if poses is not None:
-        candidates = np.concatenate([candidates, poses.positions("poses", poses, skeleton)])
+        candidates = np.concatenate([candidates, _poses.positions("poses", poses, skeleton)])
     elif len(candidates) == 0:
         raise ConfigError(
             f"poses: expected some to draw on, got none. Skeleton {drawn.name!r} has no rest pose, or one in which "
@@ -212,25 +212,25 @@ def _spread(seen: np.ndarray) -> float:
     return float(np.linalg.norm(seen[:, None] - seen[None], axis=-1).mean())
 
 
-def _figure(scene: Scene, rows: list[list[_Panel]], header: style.Header, worst: int, unit: str) -> Any:
+def _figure(scene: Scene, rows: list[list[_Panel]], header: _style.Header, worst: int, unit: str) -> Any:
     """All panels, and below them the scale."""
     columns = max(map(len, rows))
-    width = min(250.0, (style.WIDTH - 2 * MARGIN - (columns - 1) * _GAP) / columns)
+    width = min(250.0, (_style.WIDTH - 2 * MARGIN - (columns - 1) * _GAP) / columns)
     body = min(240.0, (width - 2 * _EDGE) * scene.height / scene.width)
-    names = {panel.model: style.wrap(panel.model, width, 14, weight="bold") for row in rows for panel in row}
+    names = {panel.model: _style.wrap(panel.model, width, 14, weight="bold") for row in rows for panel in row}
     head = 18 * max(map(len, names.values())) + 22
     row_height = head + body + 17 * (worst + 1) + 26
     bar = 54
     height = round(header.height + len(rows) * row_height + bar)
-    figure = style.new_figure(style.WIDTH, height)
+    figure = _style.new_figure(_style.WIDTH, height)
     header.draw(figure)
     scale = _Scale(max(panel.errors[0] for row in rows for panel in row))
     for i, row in enumerate(rows):
         for k, panel in enumerate(row):
             left, top = MARGIN + k * (width + _GAP), height - header.height - i * row_height - 6
             for line, text in enumerate(names[panel.model]):
-                style.draw_text(figure, left, top - 9 - 18 * line, text, size=14, weight="bold")
-            style.draw_text(figure, left, top - head + 13, panel.frame, size=13, color=style.MUTED)
+                _style.draw_text(figure, left, top - 9 - 18 * line, text, size=14, weight="bold")
+            _style.draw_text(figure, left, top - head + 13, panel.frame, size=13, color=_style.MUTED)
             box = (left + _EDGE, top - head - body, width - 2 * _EDGE, body)
             _draw_body(figure, box, scene, panel, scale, worst)
             _draw_list(figure, left, width, box[1] - 14, panel, scene.skeleton, worst)
@@ -242,14 +242,14 @@ def _draw_body(
     figure: Any, box: tuple[float, float, float, float], scene: Scene, panel: _Panel, scale: _Scale, worst: int
 ) -> None:
     """The body in its box, with a circle for each joint and the rank of the worst ones at the edges."""
-    lines = style.optional("matplotlib.lines")
+    lines = _style.optional("matplotlib.lines")
     axes = scene.axes(figure, box)
     (pose,) = scene.poses[0]
     Body(axes, scene, width=4, layer=2).show(pose, dict.fromkeys(SIDES, _BONE))
     seen = scene.project(pose)[list(panel.joints), :2]
     scale.circles(axes, seen, panel.errors)
     places = axes.transData.transform(seen[:worst])
-    total = figure.get_size_inches() * style.DPI
+    total = figure.get_size_inches() * _style.DPI
     for at_left in (True, False):
         ranks = [i for i, joint in enumerate(panel.joints[:worst]) if _is_left(scene, pose, joint) == at_left]
         ranks.sort(key=lambda i: -places[i][1])
@@ -259,7 +259,7 @@ def _draw_body(
             near = edge + (7 if at_left else -7)
             ends = np.array([(near, y), places[i]]) / total
             figure.add_artist(lines.Line2D(ends[:, 0], ends[:, 1], color=_LEADER, lw=0.9, zorder=6))
-            style.draw_text(figure, edge, y, str(i + 1), size=13, align="center", weight="bold")
+            _style.draw_text(figure, edge, y, str(i + 1), size=13, align="center", weight="bold")
 
 
 def _is_left(scene: Scene, pose: np.ndarray, joint: int) -> bool:
@@ -294,10 +294,10 @@ def _draw_list(
     ]
     for line, (text, error, weight) in enumerate(rows):
         y = top - 17 * line
-        number = style.draw_text(figure, left + width, y, f"{error:.1f}", size=13, align="right", weight=weight)
+        number = _style.draw_text(figure, left + width, y, f"{error:.1f}", size=13, align="right", weight=weight)
         room = width - number.get_window_extent().width - 8
-        size = min(13.0, 13 * room / style.text_width(text, 13, weight=weight))
-        style.draw_text(figure, left, y, text, size=size, weight=weight)
+        size = min(13.0, 13 * room / _style.text_width(text, 13, weight=weight))
+        _style.draw_text(figure, left, y, text, size=size, weight=weight)
 
 
 class _Scale:
@@ -308,8 +308,8 @@ class _Scale:
     """
 
     def __init__(self, highest: float) -> None:
-        cm = style.optional("matplotlib.cm")
-        colors = style.optional("matplotlib.colors")
+        cm = _style.optional("matplotlib.cm")
+        colors = _style.optional("matplotlib.colors")
         self.highest = highest or 1.0
         self.colours = cm.ScalarMappable(colors.Normalize(0, self.highest), _COLOURS)
 
@@ -318,14 +318,14 @@ class _Scale:
         smallest, largest = _RADII
         radii = smallest + (largest - smallest) * np.sqrt(np.asarray(errors) / self.highest)
         colours = self.colours.to_rgba(np.asarray(errors))
-        axes.scatter(*places.T, s=(2 * radii) ** 2, c=colours, ec=style.TEXT, lw=0.6, zorder=4, clip_on=False)
+        axes.scatter(*places.T, s=(2 * radii) ** 2, c=colours, ec=_style.TEXT, lw=0.6, zorder=4, clip_on=False)
 
     def draw(self, figure: Any, meaning: str) -> None:
         """Draw the colours and their errors along the bottom."""
         width = 300
-        axes = style.add_axes(figure, (MARGIN, 28, width, 12))
+        axes = _style.add_axes(figure, (MARGIN, 28, width, 12))
         figure.colorbar(self.colours, cax=axes, orientation="horizontal")
-        axes.tick_params(labelsize=12, colors=style.TEXT, length=3)
+        axes.tick_params(labelsize=12, colors=_style.TEXT, length=3)
         for spine in axes.spines.values():
             spine.set(color=_LEADER, linewidth=0.8)
-        style.draw_text(figure, MARGIN + width + 24, 34, meaning, size=13)
+        _style.draw_text(figure, MARGIN + width + 24, 34, meaning, size=13)

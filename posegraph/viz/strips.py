@@ -10,18 +10,18 @@ import numpy as np
 
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.skeleton.skeleton import Side, Skeleton
-from posegraph.viz import labels, poses, style
-from posegraph.viz.scene import Body, Scene
-from posegraph.viz.style import MARGIN, OBSERVED, SIDES, TRUTH
+from posegraph.viz import _labels, _poses, _style
+from posegraph.viz._scene import Body, Scene
+from posegraph.viz._style import MARGIN, OBSERVED, SIDES, TRUTH
 
 _NAMES = 116  # width of the column of names in a comparison
 _TALLEST = 200  # height of its bodies, at most
 
 
 def pose_strip(
-    observed: poses.Poses,
-    forecast: poses.Poses,
-    truth: poses.Poses | None = None,
+    observed: _poses.Poses,
+    forecast: _poses.Poses,
+    truth: _poses.Poses | None = None,
     *,
     skeleton: Skeleton,
     path: str | Path,
@@ -69,21 +69,21 @@ def pose_strip(
         ...     path.name
         'arm.png'
     """
-    path = style.check_path(path, ".png")
-    labels.check_label_fps(label_fps)
-    drawn = poses.drawable(skeleton)
-    past, future, true = poses.window(observed, forecast, truth, skeleton)
-    shown = poses.choose_frames(frames, len(future))
+    path = _style.check_path(path, ".png")
+    _labels.check_label_fps(label_fps)
+    drawn = _poses.drawable(skeleton)
+    past, future, true = _poses.window(observed, forecast, truth, skeleton)
+    shown = _poses.choose_frames(frames, len(future))
     seen = (past[-1:], future[shown]) if true is None else (past[-1:], future[shown], true[shown])
     scene = Scene(drawn, seen, azimuth, elevation, head)
 
     height = 320
     top, bottom = height - (50 if title is None else 82), 36
     column = max(104, round((top - bottom) * scene.width / scene.height) + 8)
-    with style.default_style():
-        figure = style.new_figure(column * (1 + len(shown)) + 2 * MARGIN, height)
+    with _style.default_style():
+        figure = _style.new_figure(column * (1 + len(shown)) + 2 * MARGIN, height)
         if title is not None:
-            style.draw_text(figure, MARGIN, height - 24, title, size=16, weight="bold")
+            _style.draw_text(figure, MARGIN, height - 24, title, size=16, weight="bold")
         for i, frame in enumerate([None, *shown]):
             box = (MARGIN + i * column, bottom, column, top - bottom)
             if frame is None:
@@ -92,14 +92,14 @@ def pose_strip(
             else:
                 label = _two_lines(frame, label_fps)
                 _draw(figure, box, scene, future[frame], SIDES, None if true is None else true[frame])
-            style.draw_text(figure, box[0] + column / 2, top + 22, label, size=13, align="center")
-        style.side_legend(column * (1 + len(shown)), with_truth=true is not None).draw(figure, 29)
-        return style.save_png(figure, path)
+            _style.draw_text(figure, box[0] + column / 2, top + 22, label, size=13, align="center")
+        _style.side_legend(column * (1 + len(shown)), with_truth=true is not None).draw(figure, 29)
+        return _style.save_png(figure, path)
 
 
 def compare_strips(
-    forecasts: Mapping[str, poses.Poses],
-    truth: poses.Poses,
+    forecasts: Mapping[str, _poses.Poses],
+    truth: _poses.Poses,
     *,
     skeleton: Skeleton,
     path: str | Path,
@@ -155,22 +155,22 @@ def compare_strips(
         ...     path.name
         'walking.png'
     """
-    path = style.check_path(path, ".png")
-    labels.check_label_fps(label_fps)
+    path = _style.check_path(path, ".png")
+    _labels.check_label_fps(label_fps)
     if not forecasts:
         raise ConfigError("forecasts: expected those of at least one model, got none.")
-    drawn = poses.drawable(skeleton)
-    true = poses.positions("truth", truth, skeleton)
-    futures = {name: poses.positions(f"forecast of {name!r}", poses, skeleton) for name, poses in forecasts.items()}
+    drawn = _poses.drawable(skeleton)
+    true = _poses.positions("truth", truth, skeleton)
+    futures = {name: _poses.positions(f"forecast of {name!r}", poses, skeleton) for name, poses in forecasts.items()}
     for name, future in futures.items():
         if future.shape != true.shape:
             remedy = "Compare forecasts of the same frames; cut the longer ones."
             raise ShapeError(f"forecast of {name!r}", f"the shape of truth, {true.shape}", future.shape, remedy)
-    shown = poses.choose_frames(frames, len(true))
+    shown = _poses.choose_frames(frames, len(true))
     seen = tuple(poses[shown] for poses in (true, *futures.values()))
     scene = Scene(drawn, seen, azimuth, elevation, head)
-    with style.default_style():
-        return style.save_png(_compare(scene, futures, true, shown, label_fps, title, window), path)
+    with _style.default_style():
+        return _style.save_png(_compare(scene, futures, true, shown, label_fps, title, window), path)
 
 
 def _compare(
@@ -185,21 +185,21 @@ def _compare(
     """The figure of `compare_strips`."""
     unit = scene.skeleton.unit
     note = f"{window}; mean error of this window's {scene.skeleton.num_joints} joints at the frame, in {unit}"
-    header = style.Header(title, [note], style.WIDTH)
-    legend = style.side_legend(style.WIDTH, with_truth=True)
-    column = (style.WIDTH - 2 * MARGIN - _NAMES) / max(len(shown), 4)
+    header = _style.Header(title, [note], _style.WIDTH)
+    legend = _style.side_legend(_style.WIDTH, with_truth=True)
+    column = (_style.WIDTH - 2 * MARGIN - _NAMES) / max(len(shown), 4)
     size = min(13, column / 7)  # of text that has to fit into a column
     body = min(_TALLEST, column * scene.height / scene.width)
     row = body + 26
     height = round(header.height + 44 + (1 + len(futures)) * row + legend.height + 12)
-    figure = style.new_figure(style.WIDTH, height)
+    figure = _style.new_figure(_style.WIDTH, height)
     header.draw(figure)
     first = height - header.height - 44 - body  # bottom of the first row
-    errors = {name: poses.errors(future, true) for name, future in futures.items()}
+    errors = {name: _poses.errors(future, true) for name, future in futures.items()}
     for i, frame in enumerate(shown):
         left, bottom = MARGIN + _NAMES + i * column, first
         centre = left + column / 2
-        style.draw_text(figure, centre, first + body + 22, _two_lines(frame, label_fps), size=size, align="center")
+        _style.draw_text(figure, centre, first + body + 22, _two_lines(frame, label_fps), size=size, align="center")
         _draw(figure, (left, bottom, column, body), scene, true[frame], dict.fromkeys(SIDES, TRUTH))
         lowest = min(round(own[frame], 1) for own in errors.values())
         for name, future in futures.items():
@@ -207,12 +207,12 @@ def _compare(
             _draw(figure, (left, bottom, column, body), scene, future[frame], SIDES, true[frame])
             error = round(errors[name][frame], 1)
             weight = "bold" if error == lowest and len(futures) > 1 else "normal"
-            style.draw_text(figure, centre, bottom - 12, f"{error} {unit}", size=size, align="center", weight=weight)
+            _style.draw_text(figure, centre, bottom - 12, f"{error} {unit}", size=size, align="center", weight=weight)
     for i, name in enumerate(("truth", *futures)):
-        lines = style.wrap(name, _NAMES - 8, 14, weight="bold")
+        lines = _style.wrap(name, _NAMES - 8, 14, weight="bold")
         for k, line in enumerate(lines):
             y = first + body / 2 - i * row + 9 * (len(lines) - 1) - 18 * k
-            style.draw_text(figure, MARGIN, y, line, size=14, weight="bold")
+            _style.draw_text(figure, MARGIN, y, line, size=14, weight="bold")
     legend.draw(figure, legend.height + 4)
     return figure
 
@@ -233,4 +233,4 @@ def _draw(
 
 
 def _two_lines(frame: int, label_fps: float | None) -> str:
-    return labels.after_observed(frame, label_fps).replace(" (", "\n(")
+    return _labels.after_observed(frame, label_fps).replace(" (", "\n(")

@@ -1,7 +1,7 @@
 """Weights that come with the library, one checkpoint folder each: ``MODEL/NAME`` below this package.
 
-A folder holds ``model.safetensors``, ``config.json`` and the model card ``README.md``; `posegraph.checkpoint.release` makes it
-from a training run. `posegraph.registry.build` takes the name, `posegraph.checkpoint.hub.from_pretrained` the reference
+A folder holds ``model.safetensors``, ``config.json`` and the model card ``README.md``; `posegraph.checkpoint.pack`
+makes it from a training run. `posegraph.registry.build` takes the name, `posegraph.checkpoint.load` the reference
 ``MODEL/NAME``.
 """
 

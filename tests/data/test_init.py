@@ -71,7 +71,8 @@ def test_the_bundled_clips_are_no_human36m():
 
 
 def test_readers_are_imported_when_they_are_needed():
-    code = "import sys, posegraph.data; print({'posegraph.data.benchmarks.cmu', 'posegraph.data.benchmarks.h36m'} & set(sys.modules))"
+    readers = {"posegraph.data.benchmarks.cmu", "posegraph.data.benchmarks.h36m"}
+    code = f"import sys, posegraph.data; print({readers} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
     assert data.names() == ["cmu", "cmu-angles", "h36m", "h36m-angles"]
 

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from posegraph import registry
-from posegraph.testing import contract as testing
 from posegraph.errors import UnknownNameError
 from posegraph.models import ForecastModel
+from posegraph.testing import contract as testing
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from posegraph import viz
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
-from posegraph.viz import curves, style
+from posegraph.viz import _style, curves
 from tests.viz.drawing import Labels, count, pixels
 
 ACTIONS = ("walking", "eating", "running")
@@ -28,7 +28,7 @@ def result(
 
 
 def draw(panels: curves.Panels, frames: list[int], unit: str = "mm") -> Any:
-    with style.default_style():
+    with _style.default_style():
         return curves._figure(panels, frames, ["protocol"], None, None, unit)
 
 

@@ -13,7 +13,7 @@ from posegraph import viz
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
-from posegraph.viz import joints, style
+from posegraph.viz import _style, joints
 from tests.viz.drawing import ANGLES, CMU, Labels, motion, pixels, rotations
 
 H36M = presets.get("h36m")
@@ -86,9 +86,9 @@ def test_texts_can_be_read(tmp_path: Path, drawn: Labels, models: int, frames: l
 
 
 def test_one_scale_holds_for_all_panels() -> None:
-    with style.default_style():
+    with _style.default_style():
         scale = joints._Scale(80.0)
-        axes = style.add_axes(style.new_figure(100, 100), (0, 0, 100, 100))
+        axes = _style.add_axes(_style.new_figure(100, 100), (0, 0, 100, 100))
         scale.circles(axes, np.zeros((3, 2)), [0.0, 20.0, 80.0])
     (circles,) = axes.collections
     diameters = np.sqrt(circles.get_sizes())
@@ -98,7 +98,7 @@ def test_one_scale_holds_for_all_panels() -> None:
 
 
 def test_darkness_grows_with_the_error_in_grey_as_well() -> None:
-    with style.default_style():
+    with _style.default_style():
         colours = joints._Scale(1.0).colours.to_rgba(np.linspace(0, 1, 50))
     grey = colours[:, :3] @ [0.299, 0.587, 0.114]
     assert (np.diff(grey) < 0).all()

@@ -5,36 +5,36 @@ import re
 import pytest
 
 from posegraph.errors import ConfigError
-from posegraph.viz import labels
+from posegraph.viz import _labels
 
 
 def test_frames_are_called_as_in_the_picture() -> None:
-    assert labels.after_observed(0, None) == "+1 frame"
-    assert labels.after_observed(9, 25) == "+10 frames (400 ms)"
-    assert labels.as_in_tables(9, None) == "frame 9"
-    assert labels.as_in_tables(9, 25) == "frame 9 (400 ms)"
-    assert labels.milliseconds(24, 60) == "417"
+    assert _labels.after_observed(0, None) == "+1 frame"
+    assert _labels.after_observed(9, 25) == "+10 frames (400 ms)"
+    assert _labels.as_in_tables(9, None) == "frame 9"
+    assert _labels.as_in_tables(9, 25) == "frame 9 (400 ms)"
+    assert _labels.milliseconds(24, 60) == "417"
 
 
 def test_crowded_ticks_are_thinned_out() -> None:
-    assert labels.ticks([1, 3, 7, 9, 13, 24], 14) == [1, 3, 7, 9, 13, 24]
-    assert labels.ticks([1, 3, 7, 9, 13, 24], 6) == [1, 7, 13, 24]
-    assert labels.ticks(list(range(25)), 14) == list(range(0, 25, 2))
-    assert labels.ticks([4], 14) == [4]
+    assert _labels.ticks([1, 3, 7, 9, 13, 24], 14) == [1, 3, 7, 9, 13, 24]
+    assert _labels.ticks([1, 3, 7, 9, 13, 24], 6) == [1, 7, 13, 24]
+    assert _labels.ticks(list(range(25)), 14) == list(range(0, 25, 2))
+    assert _labels.ticks([4], 14) == [4]
 
 
 def test_a_frame_rate_is_positive() -> None:
-    labels.check_label_fps(None)
-    labels.check_label_fps(0.5)
+    _labels.check_label_fps(None)
+    _labels.check_label_fps(0.5)
     for rate in (0, -25):
         message = f"label_fps: expected frames a second above 0, got {rate}. Leave it out for no ms."
         with pytest.raises(ConfigError, match=re.escape(message)):
-            labels.check_label_fps(rate)
+            _labels.check_label_fps(rate)
 
 
 @pytest.mark.parametrize("frames", [[3, 1], [1, 1], [-1], []])
 def test_frames_rise(frames: list[int]) -> None:
-    labels.check_rising([0, 4])
+    _labels.check_rising([0, 4])
     message = f"frames: expected forecast frames from 0 on, in rising order, got {frames}."
     with pytest.raises(ConfigError, match=re.escape(message)):
-        labels.check_rising(frames)
+        _labels.check_rising(frames)

@@ -9,8 +9,8 @@ import pytest
 
 from posegraph import viz
 from posegraph.errors import ConfigError
-from posegraph.viz.scene import Body, Scene
-from posegraph.viz.style import new_figure
+from posegraph.viz._scene import Body, Scene
+from posegraph.viz._style import new_figure
 from tests.viz.drawing import CMU, motion
 
 

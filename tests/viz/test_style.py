@@ -13,7 +13,7 @@ from posegraph import viz
 from posegraph.errors import ConfigError
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
-from posegraph.viz import style
+from posegraph.viz import _style
 from tests.viz.drawing import CMU, motion
 
 RESULT = Result(Protocol("cmu", future_frames=2, actions=("walking",)), {"walking": ActionResult(1, (1.0,))})
@@ -74,16 +74,16 @@ def luminance(color: str) -> float:
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-@pytest.mark.parametrize("color", [style.TEXT, style.MUTED])
+@pytest.mark.parametrize("color", [_style.TEXT, _style.MUTED])
 def test_text_has_the_contrast_that_guidelines_ask_for(color: str) -> None:
-    assert (luminance(style.BACKGROUND) + 0.05) / (luminance(color) + 0.05) >= 4.5
+    assert (luminance(_style.BACKGROUND) + 0.05) / (luminance(color) + 0.05) >= 4.5
 
 
 def test_wrapped_lines_fit_and_lose_nothing() -> None:
     text = "a protocol of msrgcn-released-short, 10 -> 25 frames, " + ", ".join(f"action_{i}" for i in range(9))
-    with style.default_style():
-        lines = style.wrap(text, 200, 12)
-        widths = [style.text_width(line, 12) for line in lines]
+    with _style.default_style():
+        lines = _style.wrap(text, 200, 12)
+        widths = [_style.text_width(line, 12) for line in lines]
     assert len(lines) > 3
     assert max(widths) <= 200
     assert re.sub(r"\s", "", "".join(lines)) == re.sub(r"\s", "", text)
@@ -91,16 +91,16 @@ def test_wrapped_lines_fit_and_lose_nothing() -> None:
 
 
 def test_names_break_at_hyphens() -> None:
-    with style.default_style():
-        width = style.text_width("msrgcn-", 12)
-        assert style.wrap("msrgcn-released", width + 1, 12) == ["msrgcn-", "released"]
-        assert style.wrap("unbreakable", 10, 12) == ["unbreakable"]
+    with _style.default_style():
+        width = _style.text_width("msrgcn-", 12)
+        assert _style.wrap("msrgcn-released", width + 1, 12) == ["msrgcn-", "released"]
+        assert _style.wrap("unbreakable", 10, 12) == ["unbreakable"]
 
 
 def test_a_legend_breaks_into_rows() -> None:
-    with style.default_style():
-        entry = 20 + style.text_width("model 0", 13)
-        legend = style.Legend({f"model {i}": {} for i in range(5)}, 2 * (entry + 16) + 2 * 16, mark=15)
+    with _style.default_style():
+        entry = 20 + _style.text_width("model 0", 13)
+        legend = _style.Legend({f"model {i}": {} for i in range(5)}, 2 * (entry + 16) + 2 * 16, mark=15)
     assert [[name for _, name, _ in row] for row in legend.rows] == [
         ["model 0", "model 1"],
         ["model 2", "model 3"],

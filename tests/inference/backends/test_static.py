@@ -10,8 +10,8 @@ from posegraph.errors import ConfigError
 from posegraph.folding.layers import Affine, FoldedLayer
 from posegraph.folding.network import FoldedNetwork, fold_model
 from posegraph.inference.backends.static import StaticNetwork
-from tests.inference.models import relative_error, trained
 from tests.folding.test_network import VARIANTS, operations
+from tests.inference.models import relative_error, trained
 
 
 @pytest.mark.parametrize("batch", [(), (3,)], ids=["single", "batch"])

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from posegraph import inference
 from posegraph.folding.layers import Affine, FoldedLayer
 from posegraph.folding.network import FoldedNetwork
+from posegraph.inference import triton
 from posegraph.inference.triton.network import prepare_layers
 
 __all__ = ["MARKS", "device", "for_the_compiler"]
@@ -29,11 +29,11 @@ KERNELS = "posegraph.inference.triton.kernels"
 
 def _import_again(patch: pytest.MonkeyPatch) -> None:
     """Define the kernels anew, since Triton decides then whether to compile them; undone with the patch."""
-    patch.delattr(inference, "_triton_kernels", raising=False)
+    patch.delattr(triton, "kernels", raising=False)
     patch.delitem(sys.modules, KERNELS, raising=False)
     module = importlib.import_module(KERNELS)
     patch.setitem(sys.modules, KERNELS, module)
-    patch.setattr(inference, "_triton_kernels", module)
+    patch.setattr(triton, "kernels", module)
 
 
 @pytest.fixture(params=["interpreted", "compiled"])

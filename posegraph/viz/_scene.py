@@ -12,7 +12,7 @@ import numpy as np
 
 from posegraph._support.checks import check_choice
 from posegraph.skeleton.skeleton import Side, Skeleton
-from posegraph.viz.style import GROUND, add_axes, optional
+from posegraph.viz._style import GROUND, add_axes, optional
 
 
 def project(
