@@ -167,7 +167,7 @@ def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol)
             f"frames, got one of {frames[0]} and {frames[1]}. Set the protocol's frames to the model's."
         )
     model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")
-    rotations = dataset.skeleton.holds_rotations
+    rotations = dataset.skeleton.holds == "rotations"
     if protocol.metric in _OF_ROTATIONS and not rotations:
         raise ConfigError(
             f"metric {protocol.metric!r}: expected a data set of rotations, got the positions of {dataset.name!r}. "

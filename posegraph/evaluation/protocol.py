@@ -106,7 +106,7 @@ class Protocol:
         known = {rule: {"windows": rule} for rule in dataset.start_rules} | dict(dataset.protocols)
         if name not in known:
             raise UnknownNameError("protocol", name, known)
-        fields: dict[str, Any] = {"metric": "euler_at" if dataset.skeleton.holds_rotations else "mpjpe_at"}
+        fields: dict[str, Any] = {"metric": "euler_at" if dataset.skeleton.holds == "rotations" else "mpjpe_at"}
         fields |= {**known[name], **changes}
         future_frames = fields.get("future_frames", cls.future_frames)
         if "frames" not in changes:

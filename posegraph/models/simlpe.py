@@ -114,7 +114,7 @@ class SiMLPe(ForecastModel):
                 f"frames_per_pass: expected at most {observed_frames}, the number of observed frames, got {per_pass}. "
                 "Forecast fewer frames a pass, or observe more."
             )
-        self._units_per_metre = _MM_PER_METRE if self.skeleton.unit == "mm" else 1.0
+        self._units_per_metre = _MM_PER_METRE if self.skeleton.holds == "positions" else 1.0
         coordinates = 3 * self.num_joints
         self.dct = DCT(observed_frames)
         self.inverse_dct = InverseDCT(observed_frames)

@@ -154,7 +154,7 @@ class TrajGCN(ForecastModel):
 
     def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
         """The training loss that the settings name, over all frames, the observed ones too."""
-        name = self.config.loss or ("l1" if self.skeleton.holds_rotations else "joint-distance")
+        name = self.config.loss or ("l1" if self.skeleton.holds == "rotations" else "joint-distance")
         return {"l1": coordinate_distance_loss, "joint-distance": joint_distance_loss}[name](outputs[0], window)
 
     @classmethod

@@ -96,4 +96,4 @@ def to_positions(poses: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
         >>> to_positions(torch.zeros(10, 38, 3), presets.get("cmu-angles")).abs().max() > 1000  # mm
         tensor(True)
     """
-    return forward_kinematics(poses, skeleton) if skeleton.holds_rotations else poses
+    return forward_kinematics(poses, skeleton) if skeleton.holds == "rotations" else poses

@@ -34,10 +34,10 @@ def mirror_image(skeleton: Skeleton) -> tuple[torch.Tensor, torch.Tensor]:
         >>> int(joints[left]) == right, signs.tolist()
         (True, [-1.0, 1.0, 1.0])
     """
-    if not skeleton.mirrored or skeleton.holds_rotations:
+    if not skeleton.mirrored or skeleton.holds == "rotations":
         raise ConfigError(
             f"mirror: expected a skeleton of positions with mirrored pairs, got {skeleton.name!r} with "
-            f"{len(skeleton.mirrored)} pairs in {skeleton.unit}. Name the pairs in the skeleton, or do without."
+            f"{len(skeleton.mirrored)} pairs of {skeleton.holds}. Name the pairs in the skeleton, or do without."
         )
     signs = torch.ones(3)
     signs["xyz".index(skeleton.lateral)] = -1.0

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
-from posegraph._support.checks import check_positive
+from posegraph._support.checks import check_choice, check_positive
 from posegraph.errors import ShapeError, SkeletonError, UnknownNameError
 from posegraph.skeleton.automatic import automatic_groupings, random_groupings
 from posegraph.skeleton.grouping import JointGrouping
 
-__all__ = ["Side", "Skeleton"]
+__all__ = ["Holds", "Side", "Skeleton"]
 
 Vector = tuple[float, float, float]
 Side = Literal["left", "right", "centre"]
 """Side of the body that a joint is on."""
+Holds = Literal["positions", "rotations"]
+"""What poses are made of: joint positions, or the rotation of each joint as an exponential map in radians."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,12 @@ class Skeleton:
         duplicates: Copy to source, by name; the source must be a used joint.
         groupings: Named sequences of groupings of the used joints, finest first; the first one is the default.
         fps: Frame rate of the poses that models see, in frames a second; ``None`` if it is not known.
-        unit: Unit of positions.
+        unit: Unit of positions and offsets.
         up: Axis that points up, for drawing.
         lateral: Axis that points to a side of the body, for mirror images.
         locked: Axes of used joints that never move, as in ``{"RightLeg": "yz"}`` for a knee that is a hinge. Only
             rotations have such axes.
-
-    A skeleton whose unit is "rad" describes rotations: its poses hold the exponential map of each joint in place of
-    its position.
+        holds: What poses hold: positions, or rotations.
 
     Raises:
         SkeletonError: The fields contradict each other.
@@ -72,11 +72,13 @@ class Skeleton:
     up: Literal["x", "y", "z"] = "y"
     lateral: Literal["x", "y", "z"] = "x"
     locked: Mapping[str, str] = field(default_factory=dict)
+    holds: Holds = "positions"
 
     def __post_init__(self) -> None:
         for name in ("joint_names", "parents", "constant"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "mirrored", tuple((left, right) for left, right in self.mirrored))
+        check_choice("holds", self.holds, get_args(Holds))
         count = len(self.joint_names)
         if count == 0:
             raise SkeletonError("joint_names: expected at least one joint, got none.")
@@ -150,9 +152,9 @@ class Skeleton:
         return tuple(j for j, name in enumerate(self.joint_names) if name not in left_out)
 
     @property
-    def holds_rotations(self) -> bool:
-        """Whether poses are exponential maps in radians in place of positions."""
-        return self.unit == "rad"
+    def pose_unit(self) -> str:
+        """Unit of the numbers of a pose: that of positions, or "rad" for rotations."""
+        return "rad" if self.holds == "rotations" else self.unit
 
     @cached_property
     def moving(self) -> tuple[int, ...]:
@@ -196,8 +198,8 @@ class Skeleton:
         return tuple(mirror)
 
     def matches(self, other: Skeleton) -> bool:
-        """Whether poses of the two mean the same: same joints, same used ones, same copies, same unit."""
-        ours, theirs = ((s.joint_names, s.used, dict(s.duplicates), s.unit) for s in (self, other))
+        """Whether poses of the two mean the same: same joints, same used ones, same copies, same kind and unit of numbers."""
+        ours, theirs = ((s.joint_names, s.used, dict(s.duplicates), s.holds, s.unit) for s in (self, other))
         return ours == theirs
 
     def reduce(self, full: torch.Tensor) -> torch.Tensor:
@@ -292,6 +294,7 @@ class Skeleton:
             up=self.up,
             lateral=self.lateral,
             locked=self.locked,
+            holds=self.holds,
         )
 
     def with_groupings(self, name: str, levels: Sequence[JointGrouping]) -> Skeleton:
@@ -360,12 +363,14 @@ class Skeleton:
             "up": self.up,
             "lateral": self.lateral,
             "locked": dict(self.locked),
+            "holds": self.holds,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Skeleton:
         """Read what `to_dict` wrote."""
         offsets = data["offsets"]
+        rotations = data["unit"] == "rad"  # how version 0.1 said it
         return cls(
             name=data["name"],
             joint_names=tuple(data["joint_names"]),
@@ -379,8 +384,9 @@ class Skeleton:
                 for name, levels in data["groupings"].items()
             },
             fps=data["fps"],
-            unit=data["unit"],
+            unit="mm" if rotations else data["unit"],
             up=data["up"],
             lateral=data.get("lateral", "x"),
             locked=dict(data.get("locked", {})),  # not in the files of version 0.1
+            holds=data.get("holds", "rotations" if rotations else "positions"),
         )

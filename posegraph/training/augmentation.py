@@ -93,7 +93,7 @@ def limbs(skeleton: Skeleton) -> list[tuple[list[int], tuple[float, float, float
         above = skeleton.parents[joint]
         while above >= 0 and above not in constant:
             above = skeleton.parents[above]
-        if above < 0 or skeleton.offsets is None or skeleton.holds_rotations:
+        if above < 0 or skeleton.offsets is None or skeleton.holds == "rotations":
             raise ConfigError(
                 f"turn: expected a skeleton of positions with offsets, whose joints all hang from constant ones, got "
                 f"{skeleton.name!r}, whose {skeleton.joint_names[joint]!r} does not. Train with turn=0."

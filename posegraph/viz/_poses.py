@@ -19,7 +19,7 @@ Poses = torch.Tensor | np.ndarray
 
 def drawable(skeleton: Skeleton) -> Skeleton:
     """The skeleton of the positions that are drawn: the same one, or that of the body whose rotations poses hold."""
-    if not skeleton.holds_rotations:
+    if skeleton.holds == "positions":
         return skeleton
     if skeleton.offsets is None:
         raise ConfigError(

@@ -183,7 +183,7 @@ def _compare(
     window: str,
 ) -> Any:
     """The figure of `compare_strips`."""
-    unit = scene.skeleton.unit
+    unit = scene.skeleton.pose_unit
     note = f"{window}; mean error of this window's {scene.skeleton.num_joints} joints at the frame, in {unit}"
     header = _style.Header(title, [note], _style.WIDTH)
     legend = _style.side_legend(_style.WIDTH, with_truth=True)

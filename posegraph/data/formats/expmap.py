@@ -53,7 +53,7 @@ def read_poses(path: str | Path, skeleton: Skeleton) -> torch.Tensor:
         return torch.from_numpy(cached)
     values = torch.from_numpy(parse_expmap(_decompress(content, path), skeleton.num_joints, path))
     angles = values[:, 3:].unflatten(1, (-1, 3))
-    poses = angles.contiguous() if skeleton.holds_rotations else forward_kinematics(angles, skeleton)
+    poses = angles.contiguous() if skeleton.holds == "rotations" else forward_kinematics(angles, skeleton)
     store_array(key, poses.numpy())
     return poses
 
@@ -138,7 +138,7 @@ def _decompress(content: bytes, path: Path) -> bytes:
 
 def _cache_key(content: bytes, skeleton: Skeleton) -> str:
     digest = hashlib.blake2b(content, digest_size=16)
-    if skeleton.holds_rotations:
+    if skeleton.holds == "rotations":
         return f"rotations-{digest.hexdigest()}"
     digest.update(repr((_FORMAT_VERSION, skeleton.parents, skeleton.offsets)).encode())
     return f"positions-{digest.hexdigest()}"

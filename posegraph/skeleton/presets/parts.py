@@ -55,6 +55,6 @@ def angles(positions: Skeleton, joints: Joints, parts: dict[str, tuple[str, ...]
         constant=unused,  # end sites never rotate; the root does, but a forecast takes its rotation as given
         duplicates={},
         groupings={"parts": ten_parts(joints, set(unused), parts)},
-        unit="rad",
+        holds="rotations",
         locked=locked,
     )
