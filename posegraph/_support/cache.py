@@ -1,7 +1,8 @@
 """The cache of parsed motion files.
 
 Reading text is slow next to reading numbers, so the positions of each file are kept as one ``.npy`` file, named by a
-hash of the file's bytes and of everything else that they depend on. The cache may be deleted at any time.
+hash of the file's bytes and of everything else that they depend on, with a digest of its own at the end: a file that
+was damaged is made again. The cache may be deleted at any time.
 
 The environment variable ``POSEGRAPH_CACHE`` names another folder, or is ``off``.
 """
@@ -9,6 +10,8 @@ The environment variable ``POSEGRAPH_CACHE`` names another folder, or is ``off``
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import os
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from posegraph._support.files import replace_file
 __all__ = ["cache_folder", "load_array", "store_array"]
 
 _VARIABLE = "POSEGRAPH_CACHE"
+_DIGEST_BYTES = 16
 
 
 def cache_folder() -> Path | None:
@@ -45,8 +49,11 @@ def load_array(key: str) -> np.ndarray | None:
     if folder is None:
         return None
     try:
-        with open(folder / f"{key}.npy", "rb") as file:
-            return np.lib.format.read_array(file, allow_pickle=False)
+        content = (folder / f"{key}.npy").read_bytes()
+        array, digest = content[:-_DIGEST_BYTES], content[-_DIGEST_BYTES:]
+        if _digest(array) != digest:
+            return None
+        return np.lib.format.read_array(io.BytesIO(array), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
 
@@ -58,4 +65,11 @@ def store_array(key: str, array: np.ndarray) -> None:
         return
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / f"{key}.npy", lambda file: np.save(file, array, allow_pickle=False))
+        content = io.BytesIO()
+        np.save(content, array, allow_pickle=False)
+        whole = content.getvalue() + _digest(content.getvalue())
+        replace_file(folder / f"{key}.npy", lambda file: file.write(whole))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest()

@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Sequence
 from types import ModuleType
 
+import numpy as np
 import torch
 
-from posegraph.errors import ConfigError, MissingDependencyError, ShapeError
+from posegraph.errors import ConfigError, DataError, MissingDependencyError, ShapeError
 
 
 def check_poses(
@@ -35,6 +36,34 @@ def _as_tensor(what: str, value: object) -> torch.Tensor:
     if not isinstance(value, torch.Tensor):
         raise ShapeError(what, "a PyTorch tensor", type(value).__name__, "Convert it with `torch.as_tensor`.")
     return value
+
+
+def as_float32(what: str, values: object) -> torch.Tensor:
+    """Numbers as a float32 tensor of their own layout, without gradient: what clips hold.
+
+    Tensors and NumPy arrays of any floating-point type, byte order and layout are taken. Integers are refused, since
+    poses in whole numbers are mostly another unit or pixels, and masked arrays, since what lies under a mask is no
+    number.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        raise DataError(f"{what}: expected numbers, got a masked array. Fill its gaps first.")
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
+        values = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+    if not isinstance(values, torch.Tensor) or not values.dtype.is_floating_point:
+        kind = values.dtype if isinstance(values, (torch.Tensor, np.ndarray)) else type(values).__name__
+        raise ShapeError(what, "a tensor or array of floating-point numbers", kind, "Convert it, as with `.float()`.")
+    return values.detach().to(torch.float32)
+
+
+def check_finite(what: str, values: torch.Tensor) -> None:
+    """Require finite numbers, the first axis being frames; raises `DataError`."""
+    bad = ~torch.isfinite(values)
+    if bad.any():
+        frames = bad.flatten(1).any(dim=1).nonzero().flatten()
+        raise DataError(
+            f"{what}: expected finite numbers, got NaN or infinity in {len(frames)} of {len(values)} frames, first in "
+            f"frame {int(frames[0])}. Fill the gaps first, for example by interpolation, or leave these frames out."
+        )
 
 
 def check_nodes(what: str, x: object, *, num_nodes: int, channels: int) -> None:
