@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
-import importlib
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from posegraph import weights as shipped
 from posegraph._support import checkpoint_files
-from posegraph.errors import CheckpointError, ConfigError, PluginWarning, UnknownNameError
+from posegraph._support.registry import Registry
+from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.recipe import Recipe
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
@@ -24,9 +20,6 @@ if TYPE_CHECKING:
     from posegraph.models.base import ForecastModel
 
 __all__ = ["ModelSpec", "build", "config", "info", "names", "recipe_of", "register", "unregister"]
-
-ENTRY_POINT_GROUP = "posegraph.models"
-_BUILT_IN = "posegraph.models"
 
 M = TypeVar("M", bound="type[ForecastModel]")
 
@@ -56,7 +49,7 @@ class ModelSpec:
         return tuple(shipped.names(self.name))
 
 
-_SPECS: dict[str, ModelSpec] = {}
+_REGISTRY: Registry[ModelSpec] = Registry("model", group="posegraph.models", package="posegraph.models")
 
 
 def register(
@@ -106,14 +99,9 @@ def register(
                 f"model {name!r}: expected its settings to be an instance of a frozen dataclass, got {settings!r}. "
                 "Set default_config on the class or pass config=..."
             )
-        if name in _SPECS:
-            raise ConfigError(
-                f"model {name!r} is registered already, by {_SPECS[name].cls.__module__}. Choose another name."
-            )
-        first_line = (cls.__doc__ or "").strip().partition("\n")[0]
-        _SPECS[name] = ModelSpec(
-            name, cls, settings, recipe or Recipe(), summary or first_line, observed_frames, future_frames
-        )
+        line = summary or (cls.__doc__ or "").strip().partition("\n")[0]
+        spec = ModelSpec(name, cls, settings, recipe or Recipe(), line, observed_frames, future_frames)
+        _REGISTRY.add(name, spec, owner=cls.__module__)
         return cls
 
     return decorate
@@ -125,8 +113,7 @@ def unregister(name: str) -> None:
     Raises:
         UnknownNameError: There is no model of this name.
     """
-    info(name)
-    del _SPECS[name]
+    _REGISTRY.remove(name)
 
 
 def names(pattern: str = "*") -> list[str]:
@@ -140,8 +127,7 @@ def names(pattern: str = "*") -> list[str]:
         >>> registry.names("msrgcn-?l")
         ['msrgcn-1l', 'msrgcn-2l', 'msrgcn-3l']
     """
-    _load()
-    return sorted(fnmatch.filter(_SPECS, pattern))
+    return _REGISTRY.names(pattern)
 
 
 def info(name: str) -> ModelSpec:
@@ -150,11 +136,7 @@ def info(name: str) -> ModelSpec:
     Raises:
         UnknownNameError: There is no model of this name; the message lists all and the nearest.
     """
-    if name not in _SPECS:
-        _load()
-    if name not in _SPECS:
-        raise UnknownNameError("model", name, sorted(_SPECS))
-    return _SPECS[name]
+    return _REGISTRY.get(name)
 
 
 def config(name: str, **changes: Any) -> Any:
@@ -334,23 +316,3 @@ def _load_file(model: ForecastModel, file: Path) -> None:
 
 def _is_frozen(settings: Any) -> bool:
     return bool(settings.__dataclass_params__.frozen)
-
-
-@cache
-def _load() -> None:
-    """Import the built-in models and the plugins, once, when a name is first asked for."""
-    importlib.import_module(_BUILT_IN)
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
-        before = dict(_SPECS)
-        try:
-            entry.load()
-        except Exception as error:  # whatever a plugin does wrong must not break the library
-            _SPECS.clear()
-            _SPECS.update(before)
-            owner = entry.dist.name if entry.dist is not None else "an unknown distribution"
-            warnings.warn(
-                f"the model plugin {entry.name!r} of {owner} could not be loaded and is left out: "
-                f"{type(error).__name__}: {error}. Update or remove {owner}.",
-                PluginWarning,
-                stacklevel=2,
-            )

@@ -100,7 +100,7 @@ def _head(facts: _Facts) -> Iterator[str]:
     yield from ("---", f"license: {facts.license}", "library_name: posegraph", "tags:", *(f"- {tag}" for tag in _TAGS))
     if facts.dataset is not None:
         yield from ("datasets:", f"- {facts.dataset}")
-    yield from ("metrics:", f"- {'euler-angle-error' if skeleton.holds == "rotations" else 'mpjpe'}", "---", "")
+    yield from ("metrics:", f"- {'euler-angle-error' if skeleton.holds == 'rotations' else 'mpjpe'}", "---", "")
     yield from (f"# {facts.name}", "", facts.spec.summary, "")
     rows = [
         ("model", f"`{config['model']}`, {config['num_parameters']:,} parameters"),

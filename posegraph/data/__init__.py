@@ -11,22 +11,23 @@ Examples:
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from types import ModuleType
 
 from posegraph._support.cache import cache_folder
-from posegraph.data.benchmarks.benchmark import Benchmark
+from posegraph.data.benchmarks import get, names, register, unregister
+from posegraph.data.benchmarks.benchmark import Benchmark, BenchmarkFile, Selection, read_benchmark
 from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import StartRule, Windows, cut, every_start
-from posegraph.errors import UnknownNameError
+from posegraph.errors import DataError
 
 __all__ = [
+    "Benchmark",
+    "BenchmarkFile",
     "Clip",
     "MotionDataset",
+    "Selection",
     "StartRule",
     "Windows",
     "cache_folder",
@@ -35,17 +36,11 @@ __all__ = [
     "info",
     "load",
     "names",
+    "read_benchmark",
+    "register",
     "samples",
+    "unregister",
 ]
-
-# Data set to the module that reads it, imported when it is asked for; with "-angles", its rotations.
-_READERS = {"cmu": "posegraph.data.benchmarks.cmu", "h36m": "posegraph.data.benchmarks.h36m"}
-_ANGLES = "-angles"
-
-
-def names() -> list[str]:
-    """Names of the data sets that `load` reads."""
-    return sorted([*_READERS, *(name + _ANGLES for name in _READERS)])
 
 
 def info(name: str) -> Benchmark:
@@ -63,18 +58,12 @@ def info(name: str) -> Benchmark:
         >>> len(cmu.actions), len(cmu.files), cmu.native_fps
         (8, 48, 120.0)
     """
-    return _reader(name).benchmark(name.endswith(_ANGLES))
-
-
-def _reader(name: str) -> ModuleType:
-    if name not in names():
-        raise UnknownNameError("data set", name, names())
-    return importlib.import_module(_READERS[name.removesuffix(_ANGLES)])
+    return get(name).benchmark()
 
 
 def samples() -> Path:
     """Folder of the bundled CMU clips, in the layout of the CMU benchmark; its README has source and terms."""
-    return Path(str(resources.files(__name__) / "samples"))
+    return _bundled("cmu")
 
 
 def load(
@@ -91,7 +80,7 @@ def load(
 
     Args:
         name: One of `names`.
-        folder: Where its files are; ``"samples"`` stands for the CMU clips that come with the library.
+        folder: Where its files are; ``"samples"`` stands for the clips that come with the library.
         split: A split or several; all of them by default.
         actions: Only these actions.
         frame_step: Keep every so many frames; published results use 2.
@@ -110,8 +99,18 @@ def load(
         >>> {action: len(windows) for action, windows in running.test_windows("all", 10, 25).items()}
         {'running': 48}
     """
-    reader = _reader(name)
+    spec = get(name)
+    where = _bundled(name) if folder == "samples" else Path(folder)
     splits = (split,) if isinstance(split, str) else split
-    where = samples() if folder == "samples" else folder
-    rotations = name.endswith(_ANGLES)
-    return reader.read(where, splits=splits, actions=actions, frame_step=frame_step, rotations=rotations)
+    wanted = Selection(where, splits and tuple(splits), actions and tuple(actions), frame_step)
+    return spec.read(spec.benchmark(), wanted)
+
+
+def _bundled(name: str) -> Path:
+    folder = info(name).bundled
+    if folder is None:
+        others = ", ".join(own for own in names() if info(own).bundled is not None)
+        raise DataError(
+            f"samples: expected a data set with clips in the library ({others}), got {name!r}. Pass a folder."
+        )
+    return folder

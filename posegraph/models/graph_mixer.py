@@ -161,7 +161,8 @@ class GraphMixer(ForecastModel):
         nn.init.normal_(self.joint_embedding, std=0.02)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-        self.averages_mirror_images = config.mirrored and bool(self.skeleton.mirrored) and self.skeleton.holds == "positions"
+        of_positions = self.skeleton.holds == "positions"
+        self.averages_mirror_images = config.mirrored and bool(self.skeleton.mirrored) and of_positions
         if self.averages_mirror_images:
             joints, signs = mirror_image(self.skeleton.reduced)
             self.register_buffer("mirror_joints", joints, persistent=False)

@@ -16,11 +16,13 @@ from posegraph.skeleton.pyg import (
     skeleton_from_data,
     skeleton_to_data,
 )
+from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.rotations import euler_from_rotation, rotation_from_exponential_map
 from posegraph.skeleton.skeleton import Side, Skeleton
 
 __all__ = [
     "JointGrouping",
+    "RootMotion",
     "Side",
     "Skeleton",
     "automatic_groupings",

@@ -198,7 +198,7 @@ class Skeleton:
         return tuple(mirror)
 
     def matches(self, other: Skeleton) -> bool:
-        """Whether poses of the two mean the same: same joints, same used ones, same copies, same kind and unit of numbers."""
+        """Whether poses of the two mean the same: same joints, used ones and copies, same kind and unit of numbers."""
         ours, theirs = ((s.joint_names, s.used, dict(s.duplicates), s.holds, s.unit) for s in (self, other))
         return ours == theirs
 

@@ -55,7 +55,7 @@ def randomize_norms(module: nn.Module, generator: torch.Generator) -> None:
 def observed_poses(model: ForecastModel, batch: int, *, seed: int = 0) -> torch.Tensor:
     """Random poses: of 300 mm, or of a radian."""
     generator = torch.Generator().manual_seed(seed)
-    size = 1.0 if model.skeleton.holds_rotations else 300.0
+    size = 1.0 if model.skeleton.holds == "rotations" else 300.0
     return size * torch.randn(batch, model.observed_frames, model.num_joints, 3, generator=generator)
 
 

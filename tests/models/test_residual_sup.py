@@ -179,7 +179,9 @@ def test_the_recipe_is_the_authors():
 
 def leg_model(**settings) -> ResidualSup:
     """A model of rotations whose knee turns about one axis only."""
-    leg = Skeleton("leg", ("hip", "knee", "foot"), (-1, 0, 1), constant=("hip",), unit="rad", locked={"knee": "xz"})
+    leg = Skeleton(
+        "leg", ("hip", "knee", "foot"), (-1, 0, 1), constant=("hip",), holds="rotations", locked={"knee": "xz"}
+    )
     model = registry.build(
         "residual-sup", skeleton=leg, observed_frames=3, future_frames=2, channels=5, **settings
     ).double()

@@ -277,9 +277,8 @@ def test_skeletons_of_earlier_checkpoints_are_read():
 
 def test_rotations_do_not_match_positions():
     names, parents = ("shoulder", "elbow"), (-1, 0)
-    positions, rotations = Skeleton("arm", names, parents), Skeleton("arm", names, parents, unit="rad")
-    assert rotations.holds_rotations
-    assert not positions.holds_rotations
+    positions, rotations = Skeleton("arm", names, parents), Skeleton("arm", names, parents, holds="rotations")
+    assert (positions.pose_unit, rotations.pose_unit) == ("mm", "rad")
     assert not positions.matches(rotations)
 
 

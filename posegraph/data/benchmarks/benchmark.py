@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from posegraph.data.windows import StartRule
 from posegraph.errors import DataError, UnknownNameError
 from posegraph.skeleton.skeleton import Skeleton
 
-__all__ = ["Benchmark", "BenchmarkFile", "locate", "read_benchmark"]
+__all__ = ["Benchmark", "BenchmarkFile", "Selection", "locate", "read_benchmark"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,14 @@ class BenchmarkFile:
         action: What the subject does.
         name: Name of its clip, unique within the split.
         path: Where it is below the benchmark's folder, without ``.gz``.
+        subject: Who moves; may be empty.
     """
 
     split: str
     action: str
     name: str
     path: str
+    subject: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Benchmark:
         start_rules: Test rules by name.
         protocols: Published evaluation protocols by name, each as changes of `posegraph.evaluation.Protocol`.
         source: Where the motions come from and on which terms, in sentences; what is made of them has to say it too.
+        licence: Licence of weights that were trained on them, as the head of a model card names it.
+        bundled: Folder of the files that come with the library; None if none do.
+        root_scale: Unit of the files' root translations in that of the skeleton.
     """
 
     name: str
@@ -62,6 +67,9 @@ class Benchmark:
     start_rules: Mapping[str, StartRule]
     protocols: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     source: str = ""
+    licence: str = "other"
+    bundled: Path | None = None
+    root_scale: float = 1.0
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -69,30 +77,38 @@ class Benchmark:
         return tuple(dict.fromkeys(file.split for file in self.files))
 
 
-def read_benchmark(
-    benchmark: Benchmark,
-    folder: str | Path,
-    *,
-    splits: Sequence[str] | None = None,
-    actions: Sequence[str] | None = None,
-    frame_step: int = 2,
-) -> MotionDataset:
+@dataclass(frozen=True)
+class Selection:
+    """What to read of a data set.
+
+    Args:
+        folder: Where its files are.
+        splits: Only these splits; None for all.
+        actions: Only these actions; None for all.
+        frame_step: Keep every so many frames, from the first on. Published results use 2.
+    """
+
+    folder: Path
+    splits: tuple[str, ...] | None = None
+    actions: tuple[str, ...] | None = None
+    frame_step: int = 2
+
+
+def read_benchmark(benchmark: Benchmark, wanted: Selection) -> MotionDataset:
     """Read the files of a benchmark that a folder has.
 
     A partial folder is read as far as it goes; the result lists what is missing.
 
     Args:
         benchmark: What to look for.
-        folder: Where to look.
-        splits: Only these splits.
-        actions: Only these actions.
-        frame_step: Keep every so many frames, from the first on. Published results use 2.
+        wanted: Where to look, and for which part.
 
     Raises:
         UnknownNameError: The benchmark has no such split or action.
         ConfigError: ``frame_step`` is not a positive integer.
         DataError: There is no such folder, none of the files is in it, or a file cannot be used.
     """
+    folder, splits, actions, frame_step = wanted.folder, wanted.splits, wanted.actions, wanted.frame_step
     check_positive(frame_step=frame_step)
     for split in splits or ():
         if split not in benchmark.splits:
@@ -100,22 +116,21 @@ def read_benchmark(
     for action in actions or ():
         if action not in benchmark.actions:
             raise UnknownNameError("action", action, benchmark.actions)
-    folder = Path(folder)
     wanted_splits = tuple(s for s in benchmark.splits if splits is None or s in splits)
     wanted_actions = tuple(a for a in benchmark.actions if actions is None or a in actions)
-    wanted = [f for f in benchmark.files if f.split in wanted_splits and f.action in wanted_actions]
-    paths = {file: locate(folder, file) for file in wanted}
+    files = [f for f in benchmark.files if f.split in wanted_splits and f.action in wanted_actions]
+    paths = {file: locate(folder, file) for file in files}
     found = {file: path for file, path in paths.items() if path is not None}
     if not found:
-        state = f"none of {len(wanted)}" if folder.is_dir() else "no folder of this name"
-        example = f" such as {wanted[0].path}" if wanted else ""
+        state = f"none of {len(files)}" if folder.is_dir() else "no folder of this name"
+        example = f" such as {files[0].path}" if files else ""
         raise DataError(
             f"{folder}: expected files of the {benchmark.name} benchmark{example}, got {state}. Pass the folder that "
             f"holds {benchmark.layout}."
         )
     clips: dict[str, list[Clip]] = {split: [] for split in wanted_splits}
     for file, path in found.items():
-        poses = read_poses(path, benchmark.skeleton)
+        poses, root = read_poses(path, benchmark.skeleton, root_scale=benchmark.root_scale)
         clips[file.split].append(
             Clip(
                 poses=poses[::frame_step].clone(),
@@ -124,6 +139,8 @@ def read_benchmark(
                 action=file.action,
                 name=file.name,
                 source=str(path),
+                subject=file.subject,
+                root=root[::frame_step],
             )
         )
     return MotionDataset(

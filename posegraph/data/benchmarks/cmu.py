@@ -3,6 +3,9 @@
 The motions come from the CMU Graphics Lab Motion Capture Database (mocap.cs.cmu.edu); the choice of files and their
 conversion to exponential maps from Li et al., "Convolutional Sequence to Sequence Model for Human Dynamics", CVPR 2018.
 
+The files are ``{train,test}/{action}/{action}_{k}.txt`` (or ``.txt.gz``), k = 1 to 5 for training and 1 for testing;
+other files and folders, such as ``walking_extra``, are ignored.
+
 Three things to know about the files:
 
 * They are recorded at 120 frames a second, and every second frame is kept: models see **60** frames a second. Published
@@ -15,17 +18,18 @@ Three things to know about the files:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from posegraph.data.benchmarks.benchmark import Benchmark, BenchmarkFile, read_benchmark
+from posegraph.data.benchmarks import register
+from posegraph.data.benchmarks.benchmark import Benchmark, BenchmarkFile
 from posegraph.data.clip import Clip
-from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import every_start, sampled_starts
 from posegraph.skeleton import presets
 
-__all__ = ["ACTIONS", "PROTOCOLS", "benchmark", "read", "starts_8", "starts_256"]
+__all__ = ["ACTIONS", "PROTOCOLS", "benchmark", "starts_8", "starts_256"]
 
 ACTIONS = (
     "basketball",
@@ -61,36 +65,6 @@ _SOURCE = (
     '"Convolutional Sequence to Sequence Model for Human Dynamics" (CVPR 2018).'
 )
 _FILES_PER_SPLIT = {"train": 5, "test": 1}
-
-
-def read(
-    folder: str | Path,
-    *,
-    splits: Sequence[str] | None = None,
-    actions: Sequence[str] | None = None,
-    frame_step: int = 2,
-    rotations: bool = False,
-) -> MotionDataset:
-    """Read ``{train,test}/{action}/{action}_{k}.txt`` (or ``.txt.gz``), k = 1 to 5 for training and 1 for testing.
-
-    Other files and folders, such as ``walking_extra``, are ignored.
-
-    Args:
-        folder: Folder that holds ``train`` and ``test``; either may be incomplete.
-        splits: Only these of ``"train"`` and ``"test"``.
-        actions: Only these actions.
-        frame_step: Keep every so many frames; published results use 2.
-        rotations: Keep the exponential maps of the files in place of positions: the data set ``"cmu-angles"``.
-
-    Returns:
-        Clips in the order of `ACTIONS`, then file number; ``missing`` lists the files of the benchmark not found.
-
-    Raises:
-        UnknownNameError: There is no such split or action.
-        ConfigError: ``frame_step`` is not a positive integer.
-        DataError: No file of the benchmark is in the folder, or one cannot be used.
-    """
-    return read_benchmark(benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
 
 
 def starts_8(clips: Sequence[Clip], observed_frames: int, future_frames: int) -> list[list[int]]:
@@ -135,4 +109,11 @@ def benchmark(rotations: bool = False) -> Benchmark:
         start_rules={"all": every_start, "8": starts_8, "256": starts_256},
         protocols=PROTOCOLS["angles" if rotations else "positions"],
         source=_SOURCE,
+        licence="mit",
+        bundled=Path(str(resources.files("posegraph.data") / "samples")),
+        root_scale=70.0,
     )
+
+
+register("cmu", benchmark)
+register("cmu-angles", partial(benchmark, rotations=True))

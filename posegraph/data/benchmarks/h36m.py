@@ -2,7 +2,7 @@
 
 Ionescu et al., "Human3.6M" (TPAMI 2014), as exponential maps at 50 frames a second in the selection of Jain et al.,
 "Structural-RNN" (CVPR 2016). The licence does not allow handing the files on: get them from the authors. Every second
-frame is kept, so models see 25 frames a second.
+frame is kept, so models see 25 frames a second. The files are ``{subject}/{action}_{1,2}.txt`` (or ``.txt.gz``).
 
 One copy in circulation holds eight files under a wrong name that are really files of the test subject, S5, among the
 training and validation subjects. `read` compares the files and warns.
@@ -14,11 +14,13 @@ import filecmp
 import itertools
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from posegraph.data.benchmarks.benchmark import Benchmark, BenchmarkFile, locate, read_benchmark
+from posegraph.data.benchmarks import register
+from posegraph.data.benchmarks.benchmark import Benchmark, BenchmarkFile, Selection, locate, read_benchmark
 from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import every_start, require_frames, sampled_starts
@@ -91,25 +93,8 @@ _SOURCE = (
 )
 
 
-def read(
-    folder: str | Path,
-    *,
-    splits: Sequence[str] | None = None,
-    actions: Sequence[str] | None = None,
-    frame_step: int = 2,
-    rotations: bool = False,
-) -> MotionDataset:
-    """Read ``{subject}/{action}_{1,2}.txt`` (or ``.txt.gz``), directly in the folder or in ``dataset`` below it.
-
-    Args:
-        folder: Folder that holds the subjects' folders; files may be missing.
-        splits: Only these of ``"train"`` (S1, S6, S7, S8, S9), ``"val"`` (S11) and ``"test"`` (S5).
-        actions: Only these actions.
-        frame_step: Keep every so many frames; published results use 2.
-        rotations: Keep the exponential maps of the files in place of positions: the data set ``"h36m-angles"``.
-
-    Returns:
-        Clips in the order subject, action, file; ``missing`` lists the files of the benchmark not found.
+def read(benchmark: Benchmark, wanted: Selection) -> MotionDataset:
+    """Read the files, directly in the folder or in ``dataset`` below it, and compare them.
 
     Raises:
         UnknownNameError: There is no such split or action.
@@ -119,10 +104,8 @@ def read(
     Warns:
         UserWarning: A training or validation file is a copy of a test file.
     """
-    folder = Path(folder)
-    if (folder / "dataset").is_dir():
-        folder = folder / "dataset"
-    data = read_benchmark(benchmark(rotations), folder, splits=splits, actions=actions, frame_step=frame_step)
+    folder = wanted.folder / "dataset" if (wanted.folder / "dataset").is_dir() else wanted.folder
+    data = read_benchmark(benchmark, replace(wanted, folder=folder))
     copies = find_test_copies(folder)
     if copies:
         listed = ", ".join(f"{other} = {test}" for other, test in copies)
@@ -195,7 +178,7 @@ def benchmark(rotations: bool = False) -> Benchmark:
         rotations: That of ``"h36m-angles"``.
     """
     files = tuple(
-        BenchmarkFile(split, action, f"{subject}/{action}_{k}", f"{subject}/{action}_{k}.txt")
+        BenchmarkFile(split, action, f"{subject}/{action}_{k}", f"{subject}/{action}_{k}.txt", subject)
         for split, subjects in SUBJECTS.items()
         for subject in subjects
         for action in ACTIONS
@@ -214,3 +197,7 @@ def benchmark(rotations: bool = False) -> Benchmark:
         protocols=PROTOCOLS["angles" if rotations else "positions"],
         source=_SOURCE,
     )
+
+
+register("h36m", benchmark, read=read)
+register("h36m-angles", partial(benchmark, rotations=True), read=read)

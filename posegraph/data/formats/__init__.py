@@ -132,8 +132,8 @@ def of(path: str | Path) -> FormatSpec:
     if found is None:
         endings = ", ".join(suffix for spec in specs for suffix in spec.suffixes)
         raise DataError(
-            f"{path}: expected a motion file that ends in one of {endings} (or these with .gz), got {Path(path).name!r}. "
-            "Name the format, or convert the file."
+            f"{path}: expected a motion file that ends in one of {endings} (or these with .gz), got "
+            f"{Path(path).name!r}. Name the format, or convert the file."
         )
     return found
 
@@ -199,7 +199,9 @@ def write(clip: Clip, path: str | Path, *, format: str | None = None) -> Path:
     spec = of(path) if format is None else info(format)
     if spec.write is None:
         able = ", ".join(name for name in names() if info(name).write is not None)
-        raise ConfigError(f"format: expected one that can be written ({able}), got {spec.name!r}. Choose another ending.")
+        raise ConfigError(
+            f"format: expected one that can be written ({able}), got {spec.name!r}. Choose another ending."
+        )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     spec.write(clip, path)

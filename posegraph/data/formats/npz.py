@@ -63,10 +63,14 @@ def read(path: Path, options: ReadOptions) -> Clip:
         raise DataError(f"{path}: expected {absent} in the file or beside it, got none. Pass {absent}=...")
     text = {key: str(arrays.get(key, "")) for key in ("action", "name", "subject")}
     try:
-        root = RootMotion(
-            torch.from_numpy(arrays["root_positions"]),
-            torch.from_numpy(arrays["root_rotations"]) if "root_rotations" in arrays else None,
-        ) if "root_positions" in arrays else None
+        root = (
+            RootMotion(
+                torch.from_numpy(arrays["root_positions"]),
+                torch.from_numpy(arrays["root_rotations"]) if "root_rotations" in arrays else None,
+            )
+            if "root_positions" in arrays
+            else None
+        )
         return Clip(arrays["poses"], skeleton, float(fps), source=str(path), root=root, **text)
     except (TypeError, ValueError) as error:
         if isinstance(error, PosegraphError):
@@ -95,4 +99,6 @@ def _skeleton(arrays: dict[str, np.ndarray], path: Path) -> Skeleton | None:
     try:
         return Skeleton.from_dict(json.loads(str(arrays["skeleton"])))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: expected a skeleton, got one that cannot be read: {error}. Write it again.") from error
+        raise DataError(
+            f"{path}: expected a skeleton, got one that cannot be read: {error}. Write it again."
+        ) from error

@@ -1,43 +1,87 @@
-"""The built-in skeletons, by joint name.
+"""Bodies by name: built-in ones, those that a program registers, and those of installed plugins.
 
-Positions are in millimetres and follow the exponential-map files that the field's papers use, with y up and the
-subject's left on the positive x axis. A joint's position is where the bone of its name starts: "RightLeg" is the
-right knee.
-
-* ``h36m``: Human3.6M, 32 joints, 22 of them used. Bone names are the data set's own; ``_Site`` marks end sites.
-* ``cmu``: CMU Mocap in the 38-joint BVH conversion, 25 joints used. Offsets are BVH units times 70, as in the
-  published benchmark; that makes "millimetres" about 24 % too long. Frames are every second one of 120 a second.
-* ``h36m-angles``, ``cmu-angles``: the same bodies with rotations in place of positions, each joint's exponential map in
-  radians. Of the joints that rotate, 20 and 26 are used: all but the root, whose rotation forecasts leave out. Axes
-  that never move are locked.
-
-Each has a grouping into 10 parts and 5 bodies, ``"parts"``, after DMGNN (Li et al., CVPR 2020); for positions, whose
-joints are others than DMGNN's, it is our reading.
+A body is one file that registers a function; plugins use the entry-point group ``posegraph.skeletons``. Positions are
+in millimetres.
 """
 
 from __future__ import annotations
 
-from posegraph.errors import UnknownNameError
-from posegraph.skeleton.presets.cmu import cmu, cmu_angles
-from posegraph.skeleton.presets.h36m import h36m, h36m_angles
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from posegraph._support.registry import Registry
 from posegraph.skeleton.skeleton import Skeleton
 
-__all__ = ["get", "names"]
+__all__ = ["SkeletonSpec", "get", "info", "names", "register", "unregister"]
+
+Build = Callable[[], Skeleton]
 
 
-_BUILDERS = {"cmu": cmu, "cmu-angles": cmu_angles, "h36m": h36m, "h36m-angles": h36m_angles}
+@dataclass(frozen=True)
+class SkeletonSpec:
+    """What is known about a body."""
+
+    name: str
+    """Its name."""
+    build: Build
+    """Makes the skeleton; always the same one."""
+    summary: str
+    """One line."""
 
 
-def names() -> list[str]:
-    """Names of the built-in skeletons."""
-    return sorted(_BUILDERS)
+_REGISTRY: Registry[SkeletonSpec] = Registry("skeleton", group="posegraph.skeletons", package=__name__)
+
+
+def register(name: str, *, summary: str = "") -> Callable[[Build], Build]:
+    """Decorator that adds a body, by a function that makes its skeleton.
+
+    Args:
+        name: Name of the body, in lower case with hyphens.
+        summary: One line for listings; by default the first of the function's docstring.
+
+    Raises:
+        ConfigError: The name is taken.
+
+    Examples:
+        >>> from posegraph.skeleton import Skeleton, presets
+        >>> @presets.register("arm", summary="Shoulder, elbow and wrist.")
+        ... def arm():
+        ...     return Skeleton("arm", ("shoulder", "elbow", "wrist"), (-1, 0, 1), constant=("shoulder",))
+        >>> presets.get("arm").num_used
+        2
+        >>> presets.unregister("arm")
+    """
+
+    def decorate(build: Build) -> Build:
+        built = cache(build)
+        line = summary or (build.__doc__ or "").strip().partition("\n")[0]
+        _REGISTRY.add(name, SkeletonSpec(name, built, line), owner=build.__module__)
+        return built
+
+    return decorate
+
+
+def unregister(name: str) -> None:
+    """Remove a body; raises `UnknownNameError` if there is none of this name."""
+    _REGISTRY.remove(name)
+
+
+def names(pattern: str = "*") -> list[str]:
+    """Names of all bodies that match a shell-style pattern, sorted."""
+    return _REGISTRY.names(pattern)
+
+
+def info(name: str) -> SkeletonSpec:
+    """What is known about a body; raises `UnknownNameError` if there is none of this name."""
+    return _REGISTRY.get(name)
 
 
 def get(skeleton: str | Skeleton) -> Skeleton:
-    """A built-in skeleton by name; a `Skeleton` is returned as it is.
+    """The skeleton of a body by name; a `Skeleton` is returned as it is.
 
     Raises:
-        UnknownNameError: There is no built-in skeleton of this name.
+        UnknownNameError: There is no body of this name; the message lists all and the nearest.
 
     Examples:
         >>> from posegraph.skeleton import presets
@@ -45,8 +89,4 @@ def get(skeleton: str | Skeleton) -> Skeleton:
         >>> cmu.num_joints, cmu.num_used, [level.num_groups for level in cmu.scales(4)]
         (38, 25, [12, 7, 4])
     """
-    if isinstance(skeleton, Skeleton):
-        return skeleton
-    if skeleton not in _BUILDERS:
-        raise UnknownNameError("skeleton", skeleton, names())
-    return _BUILDERS[skeleton]()
+    return skeleton if isinstance(skeleton, Skeleton) else info(skeleton).build()

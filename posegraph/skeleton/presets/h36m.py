@@ -1,10 +1,15 @@
-"""Human3.6M, 32 joints, 22 of them used."""
+"""Human3.6M, 32 joints, 22 of them used.
+
+Bone names are the data set's own; ``_Site`` marks end sites.
+A joint's position is where the bone of its name starts: "RightLeg" is the right knee. The subject's left is on the
+positive x axis, y points up. The grouping ``"parts"``, ten parts and five bodies, is after DMGNN (Li et al., CVPR
+2020); for positions, whose joints are others than DMGNN's, it is our reading.
+"""
 
 from __future__ import annotations
 
-from functools import cache
-
 from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.presets import register
 from posegraph.skeleton.presets.parts import (
     FOUR_OF_7,
     SEVEN_OF_12,
@@ -96,8 +101,9 @@ _H36M_ANGLE_PARTS = {
 }
 
 
-@cache
+@register("h36m", summary="Human3.6M: positions of 32 joints, 22 used, at 25 frames a second.")
 def h36m() -> Skeleton:
+    """The positions of the body."""
     constant = ("Hips", "RightUpLeg", "LeftUpLeg", "Spine")
     duplicates = {
         "LeftShoulder": "Neck",
@@ -124,7 +130,8 @@ def h36m() -> Skeleton:
     )
 
 
-@cache
+@register("h36m-angles", summary="Human3.6M: rotations of the same joints, 20 used.")
 def h36m_angles() -> Skeleton:
+    """Its rotations, in radians; axes that never move are locked."""
     hinges = ("RightLeg", "RightToeBase", "LeftLeg", "LeftToeBase", "LeftForeArm", "RightForeArm")
     return angles(h36m(), _H36M, _H36M_ANGLE_PARTS, dict.fromkeys(hinges, "yz"))

@@ -29,6 +29,7 @@ def mirrored(joints: Joints) -> tuple[tuple[str, str], ...]:
 
 
 def parents(joints: Joints) -> tuple[int, ...]:
+    """Index of the parent of each joint."""
     names = [name for name, _, _ in joints]
     return tuple(-1 if parent is None else names.index(parent) for _, parent, _ in joints)
 
@@ -36,6 +37,7 @@ def parents(joints: Joints) -> tuple[int, ...]:
 def first_level(
     joints: Joints, left_out: set[str], groups: dict[str, tuple[str, ...]], *, allow_unused: bool = False
 ) -> JointGrouping:
+    """The grouping of the used joints by name."""
     used = [name for name, _, _ in joints if name not in left_out]
     return JointGrouping.from_names(used, groups, allow_unused=allow_unused)
 

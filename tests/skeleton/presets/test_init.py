@@ -159,7 +159,7 @@ def test_rotations_move_where_published_codes_say(name, count):
     columns = [3 + 3 * skeleton.used[c // 3] + c % 3 for c in skeleton.moving]
     assert len(columns) == count
     assert columns == MOVING_COLUMNS[name]
-    assert skeleton.holds_rotations
+    assert skeleton.holds == "rotations"
 
 
 @pytest.mark.parametrize("name", ["h36m", "cmu"])
