@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import nn
@@ -34,7 +34,7 @@ OperatorFactory = Callable[[int, int, int], nn.Module]
 OperatorKind = Literal["learned", "masked", "skeleton", "per-node"]
 """Name of a graph operator of the library; see `operator_factory`."""
 Operator = OperatorKind | str | OperatorFactory
-"""One of these names; an operator of PyTorch Geometric, as its class or as ``"torch_geometric.nn.NAME"``; or a factory."""
+"""One of these names; an operator of PyTorch Geometric, by class or as ``"torch_geometric.nn.NAME"``; or a factory."""
 _GEOMETRIC = "torch_geometric.nn."
 
 
@@ -80,9 +80,16 @@ class SkeletonConv(nn.Module):
 
     With the default `torch_geometric.nn.GCNConv`: $Y = \hat A X W + b$, where $\hat A$ is the symmetrically
     normalised adjacency with self loops ("Semi-Supervised Classification with Graph Convolutional Networks", Kipf &
-    Welling, ICLR 2017). Any other of its operators of the form ``conv(x, edge_index)`` will do, such as `SAGEConv`,
-    `GATConv` or `TransformerConv`. Some of them take a whole batch on one graph. For the others the batch becomes one
-    graph of as many parts, which costs more; which of the two an operator needs is tried once, when it is made.
+    Welling, ICLR 2017). Others of the form ``conv(x, edge_index)``, made from
+    ``(in_channels, out_channels)`` alone, do as well. These were tried with PyTorch Geometric 2.8:
+
+    * a whole batch on one graph: ARMAConv, ClusterGCNConv, FiLMConv, GCNConv, GraphConv, LEConv, MFConv,
+      ResGatedGraphConv, SAGEConv, SGConv, TAGConv;
+    * a batch as one graph of as many parts, which costs more: FeaStConv, GATConv, GATv2Conv, GENConv, GeneralConv,
+      HypergraphConv, SuperGATConv, TransformerConv.
+
+    Which of the two an operator needs is tried once, when it is made. One that needs more arguments is passed as a
+    function that adds them, as in ``lambda i, o: ChebConv(i, o, K=3)``.
 
     Args:
         in_channels: Channels of each input node.
@@ -194,7 +201,7 @@ def check_operator(value: Any) -> Operator:
         _geometric(value)
         return value
     if callable(value):
-        return value
+        return cast(OperatorFactory, value)
     check_choice("operator", value, get_args(OperatorKind))
     return value
 

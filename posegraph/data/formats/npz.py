@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ def read(path: Path, options: ReadOptions) -> Clip:
             if "root_positions" in arrays
             else None
         )
-        return Clip(arrays["poses"], skeleton, float(fps), source=str(path), root=root, **text)
+        poses: Any = arrays["poses"]  # a clip takes arrays too
+        return Clip(poses, skeleton, float(fps), text["action"], text["name"], str(path), text["subject"], root)
     except (TypeError, ValueError) as error:
         if isinstance(error, PosegraphError):
             raise
@@ -82,15 +84,27 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     content = read_content(path)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-            if size > LARGEST_CONTENT:
-                raise DataError(f"{path}: expected at most {LARGEST_CONTENT >> 20} MB of arrays, got {size >> 20} MB.")
+            for entry in archive.infolist():
+                _check_size(archive, entry, path)
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         if isinstance(error, PosegraphError):
             raise
         raise DataError(f"{path}: expected NumPy arrays, got a damaged file ({error}). Write it again.") from error
+
+
+def _check_size(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """Require that an array is as large as its file, before memory is taken for it."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+    size = math.prod(shape) * dtype.itemsize
+    if size > min(entry.file_size, LARGEST_CONTENT):
+        raise DataError(
+            f"{path}: expected arrays of at most {LARGEST_CONTENT >> 20} MB, got one that claims {size} bytes."
+        )
 
 
 def _skeleton(arrays: dict[str, np.ndarray], path: Path) -> Skeleton | None:
