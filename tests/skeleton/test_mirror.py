@@ -34,6 +34,6 @@ def test_mirroring_twice_changes_nothing(name):
 
 @pytest.mark.parametrize("skeleton", [Skeleton("bare", ("a", "b"), (-1, 0)), presets.get("cmu-angles")])
 def test_without_pairs_or_positions_there_is_no_mirror_image(skeleton):
-    message = rf"mirror: expected a skeleton of positions with mirrored pairs, got '{skeleton.name}' with \d+ pairs in"
+    message = rf"mirror: expected a skeleton of positions with mirrored pairs, got '{skeleton.name}' with \d+ pairs"
     with pytest.raises(ConfigError, match=message):
         mirror_image(skeleton)
