@@ -12,7 +12,11 @@ __all__ = ["interruptions"]
 
 @contextlib.contextmanager
 def interruptions() -> Generator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that the step under way can finish; a second Ctrl-C stops at once."""
+    """An event that Ctrl-C and SIGTERM set, so that the step under way can finish; a second Ctrl-C stops at once.
+
+    A signal that the process ignores stays ignored: a shell script starts `posegraph train &` that way, so that Ctrl-C
+    at the terminal stops what runs in front and not the training behind it.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event  # only the main thread may handle signals
@@ -23,7 +27,8 @@ def interruptions() -> Generator[threading.Event]:
             raise KeyboardInterrupt
         event.set()
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield event
     finally:

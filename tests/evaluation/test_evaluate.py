@@ -1,29 +1,22 @@
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 
 import numpy as np
 import pytest
 import torch
 from scipy.spatial.transform import Rotation
-from torch import nn
 
 from posegraph import data, registry
 from posegraph.data import Clip, MotionDataset
-from posegraph.data.benchmarks import cmu as cmu_reader
-from posegraph.data.benchmarks import h36m as h36m_reader
-from posegraph.data.benchmarks.cmu import ACTIONS as CMU_ACTIONS
 from posegraph.errors import ConfigError, DataError, UnknownNameError
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
-from posegraph.evaluation.result import ActionResult, Result
-from posegraph.layers.poses import pad_last_pose
-from posegraph.models.base import ForecastModel
+from posegraph.evaluation.result import ActionResult
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
 from tests.data.motion import ARM, numbered_clip
+from tests.evaluation.arms import LastPose, arm_model, arms
 
 # Published test protocol, bundled clips, last observed pose repeated: mm at frames 1, 3, 7, 9, 13, 24.
 ZERO_VELOCITY = {
@@ -39,40 +32,10 @@ ZERO_VELOCITY = {
 }
 
 
-class LastPose(ForecastModel):
-    """Repeats the last pose, moved along x by a weight; notes the mode and the batch sizes that it sees."""
-
-    def __init__(self, step: float = 0.0, **kwargs) -> None:
-        super().__init__(**kwargs)
-        self.step = nn.Parameter(torch.tensor([step, 0.0, 0.0]))
-        self.frozen = nn.Identity().eval()
-        self.seen: list[tuple[int, bool, bool]] = []
-
-    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        self.check_observed(observed)
-        self.seen.append((len(observed), self.training, torch.is_inference_mode_enabled()))
-        return (pad_last_pose(observed, self.future_frames) + self.step,)
-
-
-@pytest.fixture(scope="module")
-def cmu() -> MotionDataset:
-    return data.load("cmu", "samples", split="test")
-
-
-def arms(actions: tuple[str, ...] = ()) -> MotionDataset:
-    """Joints of frame f at (f, f, f), so that zero velocity is wrong by sqrt(3) a frame."""
-    clips = [numbered_clip(6, "a"), numbered_clip(5, "b"), numbered_clip(4, "c", action="bow")]
-    return MotionDataset("arms", ARM, {"test": clips}, actions=actions)
-
-
 def still_arm(frames: int) -> Clip:
     clip = numbered_clip(frames, "still")
     clip.poses.zero_()
     return clip
-
-
-def arm_model(step: float = 0.0) -> LastPose:
-    return LastPose(step, skeleton=ARM, observed_frames=2, future_frames=2)
 
 
 @pytest.mark.parametrize(("rule", "metric"), [(r, m) for r in ("all", "8") for m in ("mpjpe_at", "mpjpe_up_to")])
@@ -180,35 +143,6 @@ def test_a_model_without_tensors_runs_on_the_cpu():
     assert evaluate(model, arms()).errors == pytest.approx(evaluate(arm_model(), arms()).errors)
 
 
-def test_json_has_protocol_actions_and_mean(tmp_path):
-    result = evaluate(arm_model(), arms())
-    result.save(tmp_path / "result.json")
-    written = json.loads((tmp_path / "result.json").read_text())
-    assert written == result.to_json()
-    error = pytest.approx(2 * math.sqrt(3) * 2 / 3)
-    assert written == {
-        "protocol": {
-            "dataset": "arms",
-            "split": "test",
-            "windows": "all",
-            "joints": "full",
-            "metric": "mpjpe_at",
-            "frames": [1],
-            "observed_frames": 2,
-            "future_frames": 2,
-            "label_fps": 60.0,
-            "actions": ["wave", "bow"],
-            "model": {"name": type(arm_model()).__name__},
-        },
-        "actions": {
-            "wave": {"windows": 5, "frames": [1], "mpjpe_mm": [error]},
-            "bow": {"windows": 1, "frames": [1], "mpjpe_mm": [error]},
-        },
-        "mean": {"actions": ["wave", "bow"], "frames": [1], "mpjpe_mm": [error], "mean_mm": error},
-    }
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
-
-
 def test_a_result_tells_where_the_weights_come_from():
     model = arm_model()
     model.registry_name = "arm"
@@ -216,52 +150,6 @@ def test_a_result_tells_where_the_weights_come_from():
     result = evaluate(model, arms())
     assert result.to_json()["protocol"]["model"] == {"name": "arm", "seed": 3, "epoch": 7, "selection": "last epoch"}
     assert result.table().splitlines()[1] == "model: arm, seed 3, epoch 7, last epoch"
-
-
-def test_table_shows_the_protocol_and_both_labels():
-    protocol = Protocol("arms", frames=(0, 24), label_fps=25.0)
-    actions = {"wave": ActionResult(146, (1.234, 100.0)), "bow": ActionResult(8, (2.0, 50.0))}
-    assert Result(protocol, actions).table().splitlines() == [
-        "arms test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all, ms labels at 25 fps",
-        "action     windows  frame 0  frame 24   mean",
-        "                      40 ms   1000 ms",
-        "wave           146     1.23    100.00  50.62",
-        "bow              8     2.00     50.00  26.00",
-        "mean of 2              1.62     75.00  38.31",
-    ]
-
-
-def test_table_leaves_out_milliseconds_that_nobody_named():
-    assert " ms" not in Result(Protocol("arms"), {"wave": ActionResult(1, (1.0,) * 6)}).table()
-
-
-def test_protocol_describes_itself():
-    protocol = Protocol("cmu", "val", "8", "used", "mpjpe_up_to", observed_frames=50, actions=("walking", "running"))
-    assert protocol.describe() == (
-        "cmu val, windows: 8, 50 -> 25 frames, mpjpe_up_to, used joints, actions: walking, running"
-    )
-
-
-@pytest.mark.parametrize(("future", "frames"), [(25, (1, 3, 7, 9, 13, 24)), (10, (1, 3, 7, 9)), (1, (0,))])
-def test_default_frames_are_the_published_ones_that_exist(future, frames):
-    assert Protocol("cmu", future_frames=future).frames == frames
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"joints": "all"}, "joints: expected one of 'full', 'used'; got 'all'"),
-        ({"metric": "mse"}, "metric: expected one of 'mpjpe_at', 'mpjpe_up_to', 'euler_at'; got 'mse'"),
-        ({"frames": (1, 25)}, r"frames: expected forecast frames in 0\.\.24, got \(1, 25\)\. Frame 0 is the first"),
-        ({"frames": (-1,)}, r"frames: expected forecast frames in 0\.\.24, got \(-1,\)"),
-        ({"observed_frames": 0}, "observed_frames: expected an integer of at least 1, got 0"),
-        ({"future_frames": 2.5}, "future_frames: expected an integer of at least 1, got 2.5"),
-        ({"label_fps": 0.0}, "label_fps: expected frames a second above 0, got 0.0"),
-    ],
-)
-def test_protocol_refuses_what_cannot_work(fields, message):
-    with pytest.raises(ConfigError, match=message):
-        Protocol("cmu", **fields)
 
 
 def test_model_data_set_and_protocol_must_fit(cmu):
@@ -296,42 +184,6 @@ def test_unknown_names_are_answered_with_the_list(cmu):
         evaluate(model, cmu, Protocol("cmu", split="val"))
     with pytest.raises(UnknownNameError, match=r"unknown action 'walk'\. Did you mean 'walking'"):
         evaluate(model, cmu, Protocol("cmu", actions=("walk",)))
-
-
-# Named protocols, rotations, labels
-
-
-def test_named_protocols_are_those_of_the_data_set(cmu):
-    pgbig = Protocol.named(cmu, "pgbig")
-    assert pgbig.windows == "all"
-    assert set(CMU_ACTIONS) - set(pgbig.actions) == {"running"}
-    assert Protocol.named(cmu) == Protocol.named(cmu, "all") == Protocol("cmu")
-    assert Protocol.named(cmu, "8", metric="mpjpe_up_to", future_frames=10).frames == (1, 3, 7, 9)
-    with pytest.raises(UnknownNameError, match=r"unknown protocol 'pbgig'\. Did you mean 'pgbig'"):
-        Protocol.named(cmu, "pbgig")
-
-
-def test_named_protocols_keep_to_the_actions_of_the_data_set():
-    some = data.load("cmu", "samples", split="test", actions=["running", "walking"])
-    assert Protocol.named(some, "pgbig").actions == ("walking",)
-
-
-def test_named_protocols_are_valid_and_their_rules_and_actions_exist():
-    for reader in (cmu_reader, h36m_reader):
-        for rotations, kind in ((False, "positions"), (True, "angles")):
-            benchmark = reader.benchmark(rotations)
-            assert benchmark.protocols == reader.PROTOCOLS[kind]
-            for changes in benchmark.protocols.values():
-                protocol = Protocol(benchmark.name, **changes)
-                assert protocol.windows in benchmark.start_rules
-                assert set(protocol.actions) <= set(benchmark.actions)
-
-
-def test_frames_that_a_model_does_not_forecast_are_left_out():
-    motion = dataclasses.replace(arms(), protocols={"late": {"frames": (0, 1, 5)}})
-    assert Protocol.named(motion, "late", future_frames=2).frames == (0, 1)
-    with pytest.raises(ConfigError, match=r"frames: expected forecast frames in 0\.\.1, got \(5,\)"):
-        Protocol.named(motion, "late", future_frames=2, frames=(5,))
 
 
 @pytest.fixture(scope="module")
@@ -393,29 +245,3 @@ def test_models_with_labels_are_told_the_action():
     unknown = MotionDataset("arms", ARM, {"test": [numbered_clip(6, "a", action="jump")]})
     with pytest.raises(UnknownNameError, match=r"unknown action label of the model 'jump'\. Known: bow, wave"):
         evaluate(model, unknown)
-
-
-@pytest.mark.parametrize("metric", ["mpjpe_at", "euler_at"])
-def test_results_are_read_back(metric):
-    protocol = Protocol("arms", future_frames=2, metric=metric, actions=("wave", "bow"), label_fps=25.0)
-    result = Result(protocol, {"wave": ActionResult(3, (1.5,))}, {"name": "still"})
-    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
-
-
-@pytest.mark.parametrize("data", [[], {}, {"protocol": {"model": {}}}, {"protocol": {"dataset": "x", "model": 1}}])
-def test_other_json_is_no_result(data):
-    with pytest.raises(DataError, match="result: expected what 'posegraph evaluate --out' writes, got something else"):
-        Result.from_json(data)
-
-
-def test_a_result_of_some_actions_averages_over_them():
-    result = evaluate(registry.build("zero-velocity", skeleton=ARM, observed_frames=1, future_frames=2), arms())
-    bow = result.select(["bow"])
-    assert bow.errors == result.actions["bow"].errors
-    assert bow.protocol == dataclasses.replace(result.protocol, actions=("bow",))
-    assert bow.missing == ()
-    swapped = tuple(reversed(result.actions))
-    assert tuple(result.select(swapped).actions) == swapped
-    assert result.select(swapped).mean == pytest.approx(result.mean)
-    with pytest.raises(UnknownNameError, match="unknown measured action 'jump'"):
-        result.select(["bow", "jump"])

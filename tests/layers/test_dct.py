@@ -6,7 +6,21 @@ import scipy.fft
 import torch
 
 from posegraph.errors import ConfigError, ShapeError
-from posegraph.layers import DCT, InverseDCT
+from posegraph.layers.dct import DCT, InverseDCT, dct_matrix
+
+
+@pytest.mark.parametrize("frames", [1, 2, 20, 35])
+def test_dct_matrix_matches_scipy(frames):
+    expected = scipy.fft.dct(np.eye(frames), axis=0, norm="ortho")
+    matrix = dct_matrix(frames, dtype=torch.float64)
+    np.testing.assert_allclose(matrix.numpy(), expected, atol=1e-14)
+    torch.testing.assert_close(matrix @ matrix.T, torch.eye(frames, dtype=torch.float64), rtol=0, atol=1e-13)
+    assert torch.equal(dct_matrix(frames), matrix.float())
+
+
+def test_dct_matrix_needs_frames():
+    with pytest.raises(ConfigError, match="num_frames: expected an integer of at least 1, got 0"):
+        dct_matrix(0)
 
 
 @pytest.mark.parametrize("kept", [None, 1, 15, 35])

@@ -2,43 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.fft
 import torch
 
 from posegraph.errors import ConfigError, ShapeError
-from posegraph.layers.dct import dct_matrix
 from posegraph.layers.normalizers import MinMaxNormalizer, ZScoreNormalizer
-from posegraph.layers.poses import accumulated_average, from_nodes, pad_last_pose, to_nodes
-
-
-@pytest.mark.parametrize("frames", [1, 2, 20, 35])
-def test_dct_matrix_matches_scipy(frames):
-    expected = scipy.fft.dct(np.eye(frames), axis=0, norm="ortho")
-    matrix = dct_matrix(frames, dtype=torch.float64)
-    np.testing.assert_allclose(matrix.numpy(), expected, atol=1e-14)
-    torch.testing.assert_close(matrix @ matrix.T, torch.eye(frames, dtype=torch.float64), rtol=0, atol=1e-13)
-    assert torch.equal(dct_matrix(frames), matrix.float())
-
-
-def test_dct_matrix_needs_frames():
-    with pytest.raises(ConfigError, match="num_frames: expected an integer of at least 1, got 0"):
-        dct_matrix(0)
-
-
-def test_padding_repeats_the_last_pose():
-    observed = torch.randn(2, 4, 5, 3)
-    expected = np.concatenate([observed.numpy(), np.repeat(observed.numpy()[:, -1:], 6, axis=1)], axis=1)
-    np.testing.assert_array_equal(pad_last_pose(observed, 6).numpy(), expected)
-
-
-def test_nodes_are_joint_coordinates():
-    poses = torch.randn(2, 4, 5, 3)
-    nodes = to_nodes(poses)
-    assert nodes.shape == (2, 15, 4)
-    for joint in range(5):
-        for axis in range(3):
-            assert torch.equal(nodes[:, 3 * joint + axis], poses[:, :, joint, axis])
-    assert torch.equal(from_nodes(nodes), poses)
 
 
 def test_normaliser_maps_extremes_to_one():
@@ -82,22 +49,6 @@ def test_fitting_refuses_nan_wherever_it_is():
     for order in (values, values[::-1]):
         with pytest.raises(ConfigError, match="with min < max, got \\(nan, nan\\)"):
             MinMaxNormalizer().fit(order)
-
-
-def test_accumulated_average_takes_means_of_future_poses():
-    poses = torch.randn(2, 7, 5, 3)
-    expected = poses.clone()
-    for frame in range(3, 7):
-        expected[:, frame] = poses[:, 3 : frame + 1].mean(1)
-    smooth = accumulated_average(poses, observed_frames=3)
-    torch.testing.assert_close(smooth, expected)
-    assert torch.equal(smooth[:, :4], poses[:, :4])
-    assert accumulated_average(poses.double(), 3).dtype == torch.float64
-
-
-def test_accumulated_average_keeps_poses_without_a_future():
-    poses = torch.randn(2, 4, 5, 3)
-    assert torch.equal(accumulated_average(poses, observed_frames=4), poses)
 
 
 def test_z_scores_match_numpy_over_all_frames():

@@ -28,6 +28,22 @@ def test_handlers_come_back_after_an_error():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("ignored", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_stays_ignored(ignored):
+    """As where a script starts the training in the background; the other signal still stores the state."""
+    (other,) = {signal.SIGINT, signal.SIGTERM} - {ignored}
+    before = signal.signal(ignored, signal.SIG_IGN)
+    try:
+        with interruptions() as event:
+            os.kill(os.getpid(), ignored)
+            assert not event.wait(0.01)
+            os.kill(os.getpid(), other)
+            assert event.wait(5)
+        assert signal.getsignal(ignored) == signal.SIG_IGN
+    finally:
+        signal.signal(ignored, before)
+
+
 def test_other_threads_get_an_event_that_nothing_sets():
     found: list[bool] = []
 
