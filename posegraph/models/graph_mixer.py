@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -15,10 +14,9 @@ from posegraph.layers import GraphMixerBlock, InverseDCT
 from posegraph.layers.losses import joint_distance_loss, velocity_loss
 from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Augmentation, Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
 from posegraph.skeleton.mirror import mirror_image
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["GraphMixer", "GraphMixerConfig"]
 
@@ -64,18 +62,11 @@ class GraphMixerConfig:
 @register(
     "graph-mixer",
     recipe=Recipe(
-        learning_rate=1.5e-3,
-        batch_size=64,
-        sampling="clips",
-        steps_per_epoch=250,
-        epochs=14,
-        clip_norm=1.0,
-        warm_up=1.0,
+        optimizer=Optimizer(learning_rate=1.5e-3, clip_norm=1.0),
+        schedule=Schedule(epochs=14, warm_up=1.0),
+        sampling=Sampling(kind="clips", batch_size=64, steps_per_epoch=250),
+        augmentation=Augmentation(mirror=0.5, reverse=0.2, turn=0.2, speed=0.15),
         averaging=0.998,
-        mirror=0.5,
-        reverse=0.2,
-        turn=0.2,
-        speed=0.15,
     ),
     summary="GraphMixer (posegraph): learned graphs on joints, layer norm, and averaging over left and right.",
 )
@@ -120,26 +111,19 @@ class GraphMixer(ForecastModel):
         torch.Size([1, 25, 25, 3])
     """
 
-    default_config: ClassVar[GraphMixerConfig] = GraphMixerConfig()
     config: GraphMixerConfig
+    default_config = GraphMixerConfig()
     motion_scale: torch.Tensor
     frame_weights: torch.Tensor
     mirror_joints: torch.Tensor
     mirror_signs: torch.Tensor
 
-    def __init__(
-        self,
-        config: GraphMixerConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         config, nodes, channels = self.config, self.num_joints, self.config.channels
         self.normalizer = ZScoreNormalizer(nodes)
         self.register_buffer("motion_scale", torch.ones(()))
-        self.start = nn.Linear(3 * observed_frames, channels)
+        self.start = nn.Linear(3 * self.observed_frames, channels)
         self.joint_embedding = nn.Parameter(torch.empty(nodes, channels))
         self.blocks = nn.Sequential(
             *(
@@ -154,9 +138,9 @@ class GraphMixer(ForecastModel):
             )
         )
         self.norm = nn.LayerNorm(channels)
-        self.head = nn.Linear(channels, 3 * future_frames)
-        self.inverse_dct = InverseDCT(future_frames)
-        weights = torch.arange(1, future_frames + 1, dtype=torch.float32) ** -config.frame_power
+        self.head = nn.Linear(channels, 3 * self.future_frames)
+        self.inverse_dct = InverseDCT(self.future_frames)
+        weights = torch.arange(1, self.future_frames + 1, dtype=torch.float32) ** -config.frame_power
         self.register_buffer("frame_weights", weights / weights.mean(), persistent=False)
         nn.init.normal_(self.joint_embedding, std=0.02)
         nn.init.zeros_(self.head.weight)

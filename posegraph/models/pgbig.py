@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -16,9 +15,8 @@ from posegraph.layers import DCT, InverseDCT, SpatioTemporalDenseBlock, SpatioTe
 from posegraph.layers.losses import multi_scale_loss
 from posegraph.layers.poses import accumulated_average, pad_last_pose
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["PGBIG", "PGBIGConfig"]
 
@@ -51,7 +49,11 @@ class PGBIGConfig:
 @register(
     "pgbig",
     # The authors clip gradient norms at 10,000; the first 150 steps on CMU have norms of 100 to 820.
-    recipe=Recipe(learning_rate=5e-3, decay=0.1 ** (1 / 50), decay_every=1, batch_size=16, epochs=50),
+    recipe=Recipe(
+        optimizer=Optimizer(learning_rate=5e-3),
+        schedule=Schedule(epochs=50, decay=0.1 ** (1 / 50), decay_every=1),
+        sampling=Sampling(batch_size=16),
+    ),
     summary="PGBIG (CVPR 2022): four stages on DCT coefficients; the earlier ones aim at smoothed motion.",
 )
 class PGBIG(ForecastModel):
@@ -93,18 +95,11 @@ class PGBIG(ForecastModel):
         (2, torch.Size([1, 10, 22, 3]))
     """
 
-    default_config: ClassVar[PGBIGConfig] = PGBIGConfig()
     config: PGBIGConfig
+    default_config = PGBIGConfig()
 
-    def __init__(
-        self,
-        config: PGBIGConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         self.dct = DCT(self.total_frames)
         self.inverse_dct = InverseDCT(self.total_frames)
         self.stages = nn.ModuleList(

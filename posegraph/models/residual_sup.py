@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -15,24 +14,16 @@ from posegraph.errors import ConfigError, ShapeError
 from posegraph.layers import ResetBeforeGRUCell
 from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["ResidualSup", "ResidualSupConfig"]
 
 # 100,000 steps, with a decay after every 10,000.
 _RECIPE = Recipe(
-    optimizer="sgd",
-    learning_rate=0.005,
-    decay=0.95,
-    decay_every=10,
-    first_decay=11,
-    batch_size=16,
-    epochs=100,
-    steps_per_epoch=1000,
-    clip_norm=5.0,
-    sampling="clips",
+    optimizer=Optimizer(kind="sgd", learning_rate=0.005, clip_norm=5.0),
+    schedule=Schedule(epochs=100, decay=0.95, decay_every=10, first_decay=11),
+    sampling=Sampling(kind="clips", batch_size=16, steps_per_epoch=1000),
 )
 _HEAD_BOUND = 0.04
 
@@ -109,22 +100,16 @@ class ResidualSup(ForecastModel):
         torch.Size([1, 25, 22, 3])
     """
 
-    default_config: ClassVar[ResidualSupConfig] = ResidualSupConfig()
     config: ResidualSupConfig
+    default_config = ResidualSupConfig()
     moving: torch.Tensor
 
-    def __init__(
-        self,
-        config: ResidualSupConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
-        if observed_frames < 2:
+    def build(self) -> None:
+        """Make the layers."""
+        if self.observed_frames < 2:
             raise ConfigError(
-                f"observed_frames: expected at least 2, one to encode and one to start from, got {observed_frames}."
+                "observed_frames: expected at least 2, one to encode and one to start from, got "
+                f"{self.observed_frames}."
             )
         config = self.config
         self.actions = config.actions
