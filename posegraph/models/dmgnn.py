@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
@@ -244,7 +245,7 @@ class DMGNN(ForecastModel):
             accelerations = torch.cat([accelerations[:, 1:], torch.zeros_like(poses[:, :1])], dim=1)
         motion = (poses, velocities, accelerations)
         encoded = [encoder(x) for encoder, x in zip(self.encoders, motion, strict=True)]
-        return torch.relu(self.join(torch.cat(encoded, dim=1).transpose(1, 2)))
+        return torch.relu(self.join(rearrange(torch.cat(encoded, dim=1), "b c j -> b j c")))
 
     def decode(self, state: torch.Tensor, latest: torch.Tensor) -> torch.Tensor:
         """Normalised future poses from a state and the three latest normalised poses ``(batch, 3, joints, 3)``."""
@@ -369,12 +370,13 @@ class _Encoder(nn.Module):
 
     def forward(self, motion: torch.Tensor) -> torch.Tensor:
         """Encode; shapes as in the class."""
-        features = [x.permute(0, 3, 1, 2) for x in (motion, *(pool(motion) for pool in self.pools))]
+        features = [rearrange(x, "b t n c -> b c t n") for x in (motion, *(pool(motion) for pool in self.pools))]
         for level in self.levels:
             features = level(features)
         joints, *coarse = features
         for x, to_joints in zip(coarse, self.returns, strict=True):
-            joints = joints + self.coarse_weight * to_joints(x.transpose(2, 3)).transpose(2, 3)
+            finer = rearrange(to_joints(rearrange(x, "b c t n -> b c n t")), "b c j t -> b c t j")
+            joints = joints + self.coarse_weight * finer
         return self.last(joints).mean(dim=2)
 
 

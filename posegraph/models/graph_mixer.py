@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive, check_probability
@@ -165,9 +166,9 @@ class GraphMixer(ForecastModel):
         """The network itself, from observed to future poses, without averaging over mirror images."""
         last = observed[:, -1:]
         inputs = torch.cat([self.normalizer.encode(last), (observed[:, :-1] - last) / self.motion_scale], dim=1)
-        features = self.start(inputs.transpose(1, 2).flatten(2)) + self.joint_embedding
-        coefficients = self.head(self.norm(self.blocks(features))).unflatten(2, (3, -1))
-        return last + self.motion_scale * self.inverse_dct(coefficients).permute(0, 3, 1, 2)
+        features = self.start(rearrange(inputs, "b t j c -> b j (t c)")) + self.joint_embedding
+        coefficients = rearrange(self.head(self.norm(self.blocks(features))), "b j (c k) -> b j c k", c=3)
+        return last + self.motion_scale * rearrange(self.inverse_dct(coefficients), "b j c t -> b t j c")
 
     def _agreed(self, one: torch.Tensor, other: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
         """The mean of two forecasts, nearer to the last pose where they disagree."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive, check_probability
@@ -110,8 +111,8 @@ class PGBIG(ForecastModel):
         """Forecast; shapes as in the class."""
         self.check_observed(observed)
         padded = pad_last_pose(observed, self.future_frames)
-        stages = self.forward_coefficients(self.dct(padded.permute(0, 3, 2, 1)))
-        return tuple(self.inverse_dct(stage).permute(0, 3, 2, 1) for stage in reversed(stages))
+        stages = self.forward_coefficients(self.dct(rearrange(padded, "b t j c -> b c j t")))
+        return tuple(rearrange(self.inverse_dct(stage), "b c j t -> b t j c") for stage in reversed(stages))
 
     def forward_coefficients(self, coefficients: torch.Tensor) -> list[torch.Tensor]:
         """The network itself, from DCT coefficients ``(batch, 3, joints, frames)`` to those of every stage in order."""

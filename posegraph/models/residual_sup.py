@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import nn
 from torch.nn.functional import one_hot
 
@@ -126,13 +127,13 @@ class ResidualSup(ForecastModel):
     def forward(self, observed: torch.Tensor, action: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
         """Forecast; shapes as in the class."""
         self.check_observed(observed)
-        normalized = self.normalizer.encode(observed).flatten(2)
+        normalized = rearrange(self.normalizer.encode(observed), "b t j c -> b t (j c)")
         labels = self._one_hot(action, len(observed)).to(normalized)
         frames = torch.cat([normalized[..., self.moving], labels.expand(-1, self.observed_frames, -1)], dim=-1)
         coordinates, carried = self.forward_vectors(frames).split([len(self.moving), len(self.actions)], dim=-1)
         future = normalized[:, -1:].expand(-1, self.future_frames, -1)
         future = future.index_copy(-1, self.moving, coordinates.to(future))
-        poses = torch.cat([observed, self.normalizer.decode(future.unflatten(2, (-1, 3)))], dim=1)
+        poses = torch.cat([observed, self.normalizer.decode(rearrange(future, "b t (j c) -> b t j c", c=3))], dim=1)
         return (poses, carried - labels) if self._returns_label_errors else (poses,)
 
     def forward_vectors(self, frames: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive
@@ -123,8 +124,9 @@ class SiMLPe(ForecastModel):
 
     def _forecast_pass(self, observed: torch.Tensor) -> torch.Tensor:
         """The next ``frames_per_pass`` poses."""
-        coefficients = self.dct(to_nodes(observed / self._units_per_metre)).transpose(1, 2)
-        moves = from_nodes(self.inverse_dct(self.forward_coefficients(coefficients).transpose(1, 2)))
+        coefficients = rearrange(self.dct(to_nodes(observed / self._units_per_metre)), "b n k -> b k n")
+        coefficients = rearrange(self.forward_coefficients(coefficients), "b k n -> b n k")
+        moves = from_nodes(self.inverse_dct(coefficients))
         return observed[:, -1:] + self._units_per_metre * moves[:, : self.frames_per_pass]
 
     def forward_coefficients(self, coefficients: torch.Tensor) -> torch.Tensor:
