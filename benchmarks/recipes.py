@@ -25,12 +25,12 @@ import torch
 
 from benchmarks import machine
 from posegraph import checkpoint, data, registry, training
+from posegraph._support.device import default_device
 from posegraph._support.files import replace_file
 from posegraph.data.dataset import MotionDataset
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.models.base import ForecastModel
-from posegraph.training.distributed import default_device
 
 ACTIONS = ("basketball", "jumping", "running", "soccer", "walking")
 """Actions that errors are averaged over: those of which every copy of the benchmark seen so far has all files."""
@@ -134,23 +134,18 @@ def measure(
         kept = tuple(clip for clip in motion.clips["train"] if clip.action in ACTIONS)
         motion = dataclasses.replace(motion, clips={"train": kept})
     settings = (SETTINGS if change.model == MODEL else {}) | change.settings
-    recipe = dataclasses.replace(registry.info(change.model).recipe, **{**RECIPE, **change.recipe})
+    recipe = registry.info(change.model).recipe.replace(**{**RECIPE, **change.recipe})
     started = time.monotonic()
     models: list[ForecastModel] = []
     for seed in seeds:
         training.seed_everything(seed)
         models.append(registry.build(change.model, skeleton=motion.skeleton, **settings))
-    common: dict[str, Any] = {
-        "recipe": recipe,
-        "validation": held_out(motion),
-        "device": device,
-        "report": lambda line: None,
-    }
+    options = training.Options(validation=held_out(motion), seed=seeds[0], device=device, report=lambda line: None)
     with tempfile.TemporaryDirectory() as folder:
         if len(models) > 1:
-            results = training.train_seeds(models, motion, folder, seeds=seeds, **common)
+            results = training.train_seeds(models, motion, folder, seeds=seeds, recipe=recipe, options=options)
         else:
-            results = [training.train(models[0], motion, folder, seed=seeds[0], **common)]
+            results = [training.train(models[0], motion, folder, recipe=recipe, options=options)]
         best = [checkpoint.load(result.folder, device=device) for result in results]
     validated = motion.hold_out(35, held_out(motion))
     protocol = Protocol.named(validated, split="val", actions=ACTIONS)

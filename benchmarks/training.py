@@ -58,21 +58,21 @@ def fused(model: ForecastModel, batches: Batches, recipe: Recipe, precision: str
 
 
 def recorded(model: ForecastModel, batches: Batches, recipe: Recipe, precision: str) -> Run:
-    return RecordedStep(_step(model, batches, recipe, precision), CudaRecorder(), recipe.batch_size)
+    return RecordedStep(_step(model, batches, recipe, precision), CudaRecorder(), recipe.sampling.batch_size)
 
 
 def compiled(model: ForecastModel, batches: Batches, recipe: Recipe, precision: str) -> Run:
     step = _step(model, batches, recipe, precision, compiled=True)
     on_gpu = batches.windows.device.type == "cuda"
-    return RecordedStep(step, CudaRecorder(), recipe.batch_size) if on_gpu else step
+    return RecordedStep(step, CudaRecorder(), recipe.sampling.batch_size) if on_gpu else step
 
 
 def several(model: ForecastModel, batches: Batches, recipe: Recipe, precision: str) -> Run:
     """Several seeds at once, here all on the same windows."""
     models = [copy.deepcopy(model) for _ in range(SEEDS)]
-    step = StackedStep(models, batches, recipe, precision=_autocast(precision), fused=True)
+    step = StackedStep(models, batches, recipe.optimizer, precision=_autocast(precision), fused=True)
     on_gpu = batches.windows.device.type == "cuda"
-    run = RecordedStep(step, CudaRecorder(), recipe.batch_size) if on_gpu else step
+    run = RecordedStep(step, CudaRecorder(), recipe.sampling.batch_size) if on_gpu else step
     return lambda numbers: run(numbers.expand(SEEDS, -1))
 
 
@@ -105,10 +105,10 @@ def _step(
     return PlainStep(
         model,
         batches,
-        make_optimizer(recipe, model.parameters(), device, fused=fused),
+        make_optimizer(recipe.optimizer, model.parameters(), device, fused=fused),
         network=torch.compile(model, dynamic=False) if compiled else model,
         precision=_autocast(precision),
-        clip_norm=recipe.clip_norm,
+        clip_norm=recipe.optimizer.clip_norm,
     )
 
 
@@ -136,7 +136,7 @@ def cases(device: str, models: Sequence[str] | None = None) -> Iterator[Case]:
         if name == HEADLINE[0]:
             others = dict.fromkeys(way for way, precision in usable if (way, precision) not in quick)
             settings |= {other: [reference, *(key for key in usable if key[0] == other)] for other in others}
-        batch = registry.info(name).recipe.batch_size
+        batch = registry.info(name).recipe.sampling.batch_size
         for setting, keys in settings.items():
             slow = any(usable[key].compiles for key in keys)
             yield Case(
@@ -160,7 +160,7 @@ def comparison(about: Subject, keys: Sequence[Key], recipe: Recipe | None = None
         recipe = registry.recipe_of(model)
     batches = _batches(about)
     generator = torch.Generator().manual_seed(2)
-    inputs = [torch.randperm(_WINDOWS, generator=generator)[: recipe.batch_size] for _ in range(4)]
+    inputs = [torch.randperm(_WINDOWS, generator=generator)[: recipe.sampling.batch_size] for _ in range(4)]
     expected: list[torch.Tensor] = []
 
     def prepare(key: Key, model: ForecastModel) -> Run:
@@ -192,7 +192,7 @@ def comparison(about: Subject, keys: Sequence[Key], recipe: Recipe | None = None
                 *key,
                 lambda key=key: prepare(key, copy.deepcopy(model)),
                 TOLERANCE[key[1]],
-                flop=WAYS[key].seeds * recipe.batch_size * about.flop_step,
+                flop=WAYS[key].seeds * recipe.sampling.batch_size * about.flop_step,
                 setup_s=2 * SLOW_SETUP_S if WAYS[key].compiles else 0.0,
                 copies=WAYS[key].seeds,
             )
@@ -200,7 +200,7 @@ def comparison(about: Subject, keys: Sequence[Key], recipe: Recipe | None = None
         ],
         inputs=inputs,
         error=error,
-        windows=recipe.batch_size,
+        windows=recipe.sampling.batch_size,
         around=nullcontext,
     )
 

@@ -77,7 +77,7 @@ def test_a_registered_class_is_described_by_itself(still):
 
 
 def test_a_class_can_have_several_names():
-    recipe = Recipe(epochs=3)
+    recipe = Recipe.of(epochs=3)
     try:
         assert registry.register("still-1", config=StillConfig(1), recipe=recipe, future_frames=5)(Still) is Still
         registry.register("still-2", config=StillConfig(2), summary="Twice.")(Still)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posegraph import data, registry
+from posegraph._support.text import markdown_table, mean_and_spread
 from posegraph.checkpoint.store import read_config
 from posegraph.evaluation import published
 from posegraph.evaluation.result import Result
@@ -294,11 +295,9 @@ def _seeds(facts: _Facts) -> Iterator[str]:
         yield ""
         return
     means = [run["test"] for run in runs]
-    average = _mean(means)
-    spread = (sum((mean - average) ** 2 for mean in means) / (len(means) - 1)) ** 0.5
     unit = facts.results[0].protocol.unit
     yield (
-        f"{len(runs)} runs, test error {average:.2f} ± {spread:.2f} {unit} (mean and standard deviation). The weights "
+        f"{len(runs)} runs, test error {mean_and_spread(means)} {unit} (mean and standard deviation). The weights "
         "are those of the run with the lowest validation error."
     )
     yield ""
@@ -352,6 +351,4 @@ def _number(error: float, result: Result) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A Markdown table; columns from the third on are numbers, aligned to the right."""
-    for row in (head, ["---" if column < 2 else "--:" for column in range(len(head))], *rows):
-        yield "| " + " | ".join(row) + " |"
-    yield ""
+    yield from (*markdown_table(head, list(rows), "ll").splitlines(), "")

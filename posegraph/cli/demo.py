@@ -9,13 +9,17 @@ from posegraph import checkpoint, evaluation, registry, training, weights
 from posegraph.cli.options import progress_bar, read
 from posegraph.errors import ConfigError
 from posegraph.forecast.result import forecast_clip
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 
 __all__ = ["demo"]
 
 # Narrower than the paper's 256 channels and six blocks, and a larger learning rate, to learn within the time.
 _SETTINGS: dict[str, Any] = {"channels": 64, "num_blocks": 2}
-_RECIPE = Recipe(learning_rate=1e-3, decay=0.9, batch_size=16, epochs=12)
+_RECIPE = Recipe(
+    optimizer=Optimizer(learning_rate=1e-3),
+    schedule=Schedule(epochs=12, decay=0.9),
+    sampling=Sampling(batch_size=16),
+)
 _CLIP, _START = "walking_1", 60
 
 
@@ -35,8 +39,8 @@ def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -
     (out / "training.safetensors").unlink(missing_ok=True)
     training.seed_everything(seed)
     model = registry.build("msrgcn", skeleton=motion.skeleton, **_SETTINGS)
-    print(f"training msrgcn with {_SETTINGS} for {_RECIPE.epochs} epochs, at most {seconds:.0f} s")
-    run = training.train(model, motion, out, recipe=_RECIPE, seed=seed, time_limit=seconds)
+    print(f"training msrgcn with {_SETTINGS} for {_RECIPE.schedule.epochs} epochs, at most {seconds:.0f} s")
+    run = training.train(model, motion, out, recipe=_RECIPE, options=training.Options(seed=seed, time_limit=seconds))
     best = checkpoint.load(run.folder)
 
     clips = motion.select("test")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from tyro.conf import Positional
 
@@ -28,14 +29,13 @@ def info(name: Positional[str], /, skeleton: str = "h36m") -> None:
     print(f"frames      {model.observed_frames} observed, {model.future_frames} forecast")
     print(f"parameters  {parameters:,}")
     print(f"weights     {', '.join(spec.weights) or 'none'}")
-    _print_fields("settings", spec.config)
+    _print_settings("settings", dataclasses.asdict(spec.config))
     if model.is_trainable:
-        _print_fields("recipe", spec.recipe)
+        _print_settings("recipe", spec.recipe.to_dict())
 
 
-def _print_fields(title: str, settings: object) -> None:
-    fields = dataclasses.asdict(settings) if dataclasses.is_dataclass(settings) else {}  # pyright: ignore[reportArgumentType]
-    if fields:
+def _print_settings(title: str, settings: Mapping[str, object]) -> None:
+    if settings:
         print(title)
-    for key, value in fields.items():
+    for key, value in settings.items():
         print(f"  {key} = {value}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from posegraph import reproduce as reproducing
-from posegraph import training
+from posegraph._support.device import Precision
 from posegraph._support.text import parse_seconds
 from posegraph.cli.options import read
 from posegraph.errors import ConfigError
@@ -30,7 +30,7 @@ def reproduce(
     out: Path | None = None,
     smoke: bool = False,
     device: str | None = None,
-    precision: training.Precision = "fp32",
+    precision: Precision = "fp32",
 ) -> None:
     """Train and score the rows of a published table, and report them beside its numbers.
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
-import statistics
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
 from posegraph import registry, training
 from posegraph._support.checks import check_positive
+from posegraph._support.device import Precision
 from posegraph._support.files import replace_file
+from posegraph._support.text import mean_and_spread
 from posegraph.cli.options import parse_settings, read
 from posegraph.data.dataset import MotionDataset
-from posegraph.errors import UnknownNameError
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
 
 __all__ = ["COMMAND_FILE", "TrainOptions", "train"]
 
@@ -60,7 +59,8 @@ class TrainOptions:
     learning_rate: float | None = None
     """Learning rate before any decay; the recipe's if not given."""
     recipe: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()
-    """Other values of the recipe to change, as in mirror=0.5 schedule=cosine averaging=0.999."""
+    """Other values of the recipe to change, as in mirror=0.5 schedule=cosine averaging=0.999; with the name of its part
+    before it if you like, as in schedule.warm_up=1. 'posegraph info NAME' shows them."""
     minutes: float | None = None
     """Finish after so many minutes of training."""
     seed: int = 0
@@ -70,11 +70,13 @@ class TrainOptions:
     GPU. Each has a folder of its own below that of the run."""
     device: str | None = None
     """Where to train, as in cpu or cuda:0; a GPU if there is one."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Mixed precision with bf16 or fp16."""
-    acceleration: Literal["auto", "none", "compile"] = "auto"
+    precision: Precision = "fp32"
+    """Mixed precision with bf16 or fp16; tf32 for rounded factors of float32 products."""
+    acceleration: training.Acceleration = "auto"
     """Fused optimiser and, on a GPU, steps recorded as CUDA graphs; none for the plain loop, compile for torch.compile
     in addition."""
+    tensorboard: bool = False
+    """Refuse to train without TensorBoard, whose curves are written where it is installed."""
     resume: bool = False
     """Continue the run in the folder."""
 
@@ -82,32 +84,31 @@ class TrainOptions:
 def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
     """Train a model and keep the epoch that is best on held-out training clips."""
     motion = read(options.dataset, options.data, actions=options.actions)
-    changes = {
+    changes: dict[str, Any] = {
         key: value
         for key in ("epochs", "steps_per_epoch", "batch_size", "learning_rate")
         if (value := getattr(options, key)) is not None
     }
-    for key, value in parse_settings(options.recipe, option="--recipe").items():
-        if key not in (fields := [field.name for field in dataclasses.fields(Recipe)]):
-            raise UnknownNameError("value of the recipe", key, fields)
-        changes[key] = value
-    settings: dict[str, Any] = {
-        "recipe": dataclasses.replace(registry.info(options.name).recipe, **changes),
-        "validation": () if options.no_validation else options.validation,
-        "device": options.device,
-        "precision": options.precision,
-        "acceleration": options.acceleration,
-        "resume": options.resume,
-        "time_limit": None if options.minutes is None else 60 * options.minutes,
-    }
+    changes |= parse_settings(options.recipe, option="--recipe")
+    recipe = registry.info(options.name).recipe.replace(**changes)
+    how = training.Options(
+        validation=() if options.no_validation else options.validation,
+        seed=options.seed,
+        device=options.device,
+        precision=options.precision,
+        acceleration=options.acceleration,
+        resume=options.resume,
+        time_limit=None if options.minutes is None else 60 * options.minutes,
+        tensorboard=True if options.tensorboard else None,
+    )
     folder = options.out or Path("runs") / options.name
     check_positive(seeds=options.seeds)
     seeds = range(options.seed, options.seed + options.seeds)
     models = [_build(options, motion, seed) for seed in seeds]
     if len(models) == 1:
-        results = [training.train(models[0], motion, folder, seed=options.seed, **settings)]
+        results = [training.train(models[0], motion, folder, recipe=recipe, options=how)]
     else:
-        results = training.train_seeds(models, motion, folder, seeds=seeds, **settings)
+        results = training.train_seeds(models, motion, folder, seeds=seeds, recipe=recipe, options=how)
     for result in results:
         if os.environ.get("RANK", "0") == "0":  # of several training processes, one writes
             _note_command(options, result.folder)
@@ -115,7 +116,7 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> None:
             print(f"checkpoint of epoch {result.best_epoch}: {result.folder / 'best'}")
     errors = [result.best_error for result in results if result.best_error is not None]
     if len(errors) > 1:
-        spread = f"{statistics.fmean(errors):.4g} ± {statistics.stdev(errors):.2g}"
+        spread = mean_and_spread(errors, digits=2 if motion.skeleton.unit == "mm" else 4)
         print(f"lowest validation errors of {len(errors)} seeds: {spread} (mean ± standard deviation)")
     if not results[0].finished:
         print(f"interrupted in epoch {results[0].epochs + 1}; the same command with --resume continues it")

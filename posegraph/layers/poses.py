@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 
 __all__ = ["accumulated_average", "from_nodes", "pad_last_pose", "to_nodes"]
 
@@ -55,9 +56,9 @@ def to_nodes(poses: torch.Tensor) -> torch.Tensor:
 
     Node ``3 * joint + axis`` is one coordinate of a joint; its channels are the frames.
     """
-    return poses.flatten(2).transpose(1, 2)
+    return rearrange(poses, "b t j c -> b (j c) t")
 
 
 def from_nodes(nodes: torch.Tensor) -> torch.Tensor:
     """Undo `to_nodes`: nodes ``(batch, 3 * joints, frames)`` to poses ``(batch, frames, joints, 3)``."""
-    return nodes.transpose(1, 2).unflatten(2, (-1, 3))
+    return rearrange(nodes, "b (j c) t -> b t j c", c=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive, check_probability
@@ -113,7 +114,7 @@ class SpatioTemporalGraphConv(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the layer; shapes as in the class."""
         check_features("graph convolution input", x, channels=self.in_channels, num_nodes=self.graph.num_nodes)
-        by_kind = self.spatial(x).unflatten(1, (self.graph.num_kinds, self.out_channels))
+        by_kind = rearrange(self.spatial(x), "b (k c) t n -> b k c t n", k=self.graph.num_kinds)
         y = self.temporal(torch.einsum("bkctv,kvw->bctw", by_kind, self.graph()))
         if self.residual is not None:
             y = y + self.residual(x)

@@ -23,14 +23,15 @@ __all__ = ["ForecastModel"]
 class ForecastModel(nn.Module):
     """Base class of all models: observed poses in, observed and future poses out.
 
-    A subclass sets `default_config`, implements `forward`, and sets `groupings` if it also forecasts coarser poses.
+    A subclass sets `default_config`, makes its layers in `build`, implements `forward`, and sets `groupings` if it also
+    forecasts coarser poses.
     Poses are those of the skeleton's used joints, in mm; padding, transforms and normalisation belong inside the
     model. See the tutorial "A model of your own".
 
     Args:
         config: The model's settings; ``default_config`` if None.
         skeleton: Name of a built-in skeleton, or any `Skeleton`.
-        observed_frames: Number of observed poses.
+        observed_frames: Number of observed poses; ``default_observed_frames`` if None, which is 10 for most models.
         future_frames: Number of poses to forecast.
 
     Raises:
@@ -48,6 +49,9 @@ class ForecastModel(nn.Module):
     default_config: ClassVar[Any] = None
     """Settings used when none are given: an instance of the model's frozen dataclass."""
 
+    default_observed_frames: ClassVar[int] = 10
+    """Number of observed poses when none is given."""
+
     actions: tuple[str, ...] = ()
     """Actions whose label the model takes besides the poses; none for most. A model with labels has ``action``, their
     numbers ``(batch,)`` int64 in this list, as second argument of `forward` and `predict`; see `action_labels`."""
@@ -57,10 +61,11 @@ class ForecastModel(nn.Module):
         config: Any = None,
         *,
         skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
+        observed_frames: int | None = None,
         future_frames: int = 25,
     ) -> None:
         super().__init__()
+        observed_frames = self.default_observed_frames if observed_frames is None else observed_frames
         check_positive(observed_frames=observed_frames, future_frames=future_frames)
         self.config = self.default_config if config is None else config
         self.skeleton = presets.get(skeleton)
@@ -69,6 +74,16 @@ class ForecastModel(nn.Module):
         self.groupings = ()
         self.registry_name: str | None = None
         self.record: dict[str, Any] = {}
+        self.build()
+
+    def build(self) -> None:
+        """Make the layers, from ``self.config``, ``self.skeleton`` and the numbers of frames; by default none.
+
+        The constructor calls this once, last. A subclass needs no constructor of its own.
+
+        Raises:
+            ConfigError: Settings, skeleton and frames do not go together.
+        """
 
     @property
     def groupings(self) -> tuple[JointGrouping, ...]:

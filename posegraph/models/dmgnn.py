@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
@@ -25,7 +26,7 @@ from posegraph.layers import (
 )
 from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
 from posegraph.skeleton.adjacency import coarsen_bones
 from posegraph.skeleton.grouping import JointGrouping
@@ -35,16 +36,9 @@ __all__ = ["DMGNN", "DMGNNConfig"]
 
 # The authors count 40000 steps and decay after every 1000.
 _RECIPE = Recipe(
-    learning_rate=1e-4,
-    decay=0.98,
-    decay_every=1,
-    first_decay=2,
-    batch_size=32,
-    epochs=40,
-    clip_norm=0.5,
-    weight_decay=1e-4,
-    sampling="clips",
-    steps_per_epoch=1000,
+    optimizer=Optimizer(learning_rate=1e-4, weight_decay=1e-4, clip_norm=0.5),
+    schedule=Schedule(epochs=40, decay=0.98, decay_every=1, first_decay=2),
+    sampling=Sampling(kind="clips", batch_size=32, steps_per_epoch=1000),
 )
 _NUM_DIFFERENCES = 3  # positions, velocities, accelerations
 _RELEASED_FREE = ("RightLeg", "yz")  # the lock that the released list for Human3.6M omits
@@ -197,30 +191,23 @@ class DMGNN(ForecastModel):
         torch.Size([1, 25, 22, 3])
     """
 
-    default_config: ClassVar[DMGNNConfig] = DMGNNConfig()
     config: DMGNNConfig
+    default_config = DMGNNConfig()
     moves: torch.Tensor
 
-    def __init__(
-        self,
-        config: DMGNNConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         config = self.config
-        if observed_frames < 3:
+        if self.observed_frames < 3:
             raise ConfigError(
                 f"observed_frames: expected at least 3, since the decoder starts with an acceleration, got "
-                f"{observed_frames}."
+                f"{self.observed_frames}."
             )
         coarser = _parts_and_bodies(self.skeleton, config.grouping)
         graphs = _graphs(self.skeleton.reduced.bones, coarser)
         self.normalizer = ZScoreNormalizer(self.num_joints)
         self.encoders = nn.ModuleList(
-            _Encoder(config, coarser, graphs, observed_frames - 1) for _ in range(_NUM_DIFFERENCES)
+            _Encoder(config, coarser, graphs, self.observed_frames - 1) for _ in range(_NUM_DIFFERENCES)
         )
         width = config.decoder_channels
         self.join = nn.Linear(_NUM_DIFFERENCES * config.channels[-1], width)
@@ -258,7 +245,7 @@ class DMGNN(ForecastModel):
             accelerations = torch.cat([accelerations[:, 1:], torch.zeros_like(poses[:, :1])], dim=1)
         motion = (poses, velocities, accelerations)
         encoded = [encoder(x) for encoder, x in zip(self.encoders, motion, strict=True)]
-        return torch.relu(self.join(torch.cat(encoded, dim=1).transpose(1, 2)))
+        return torch.relu(self.join(rearrange(torch.cat(encoded, dim=1), "b c j -> b j c")))
 
     def decode(self, state: torch.Tensor, latest: torch.Tensor) -> torch.Tensor:
         """Normalised future poses from a state and the three latest normalised poses ``(batch, 3, joints, 3)``."""
@@ -383,12 +370,13 @@ class _Encoder(nn.Module):
 
     def forward(self, motion: torch.Tensor) -> torch.Tensor:
         """Encode; shapes as in the class."""
-        features = [x.permute(0, 3, 1, 2) for x in (motion, *(pool(motion) for pool in self.pools))]
+        features = [rearrange(x, "b t n c -> b c t n") for x in (motion, *(pool(motion) for pool in self.pools))]
         for level in self.levels:
             features = level(features)
         joints, *coarse = features
         for x, to_joints in zip(coarse, self.returns, strict=True):
-            joints = joints + self.coarse_weight * to_joints(x.transpose(2, 3)).transpose(2, 3)
+            finer = rearrange(to_joints(rearrange(x, "b c t n -> b c n t")), "b c j t -> b c t j")
+            joints = joints + self.coarse_weight * finer
         return self.last(joints).mean(dim=2)
 
 

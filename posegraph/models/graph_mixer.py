@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive, check_probability
@@ -15,10 +15,9 @@ from posegraph.layers import GraphMixerBlock, InverseDCT
 from posegraph.layers.losses import joint_distance_loss, velocity_loss
 from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Augmentation, Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
 from posegraph.skeleton.mirror import mirror_image
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["GraphMixer", "GraphMixerConfig"]
 
@@ -64,18 +63,11 @@ class GraphMixerConfig:
 @register(
     "graph-mixer",
     recipe=Recipe(
-        learning_rate=1.5e-3,
-        batch_size=64,
-        sampling="clips",
-        steps_per_epoch=250,
-        epochs=14,
-        clip_norm=1.0,
-        warm_up=1.0,
+        optimizer=Optimizer(learning_rate=1.5e-3, clip_norm=1.0),
+        schedule=Schedule(epochs=14, warm_up=1.0),
+        sampling=Sampling(kind="clips", batch_size=64, steps_per_epoch=250),
+        augmentation=Augmentation(mirror=0.5, reverse=0.2, turn=0.2, speed=0.15),
         averaging=0.998,
-        mirror=0.5,
-        reverse=0.2,
-        turn=0.2,
-        speed=0.15,
     ),
     summary="GraphMixer (posegraph): learned graphs on joints, layer norm, and averaging over left and right.",
 )
@@ -120,26 +112,19 @@ class GraphMixer(ForecastModel):
         torch.Size([1, 25, 25, 3])
     """
 
-    default_config: ClassVar[GraphMixerConfig] = GraphMixerConfig()
     config: GraphMixerConfig
+    default_config = GraphMixerConfig()
     motion_scale: torch.Tensor
     frame_weights: torch.Tensor
     mirror_joints: torch.Tensor
     mirror_signs: torch.Tensor
 
-    def __init__(
-        self,
-        config: GraphMixerConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         config, nodes, channels = self.config, self.num_joints, self.config.channels
         self.normalizer = ZScoreNormalizer(nodes)
         self.register_buffer("motion_scale", torch.ones(()))
-        self.start = nn.Linear(3 * observed_frames, channels)
+        self.start = nn.Linear(3 * self.observed_frames, channels)
         self.joint_embedding = nn.Parameter(torch.empty(nodes, channels))
         self.blocks = nn.Sequential(
             *(
@@ -154,9 +139,9 @@ class GraphMixer(ForecastModel):
             )
         )
         self.norm = nn.LayerNorm(channels)
-        self.head = nn.Linear(channels, 3 * future_frames)
-        self.inverse_dct = InverseDCT(future_frames)
-        weights = torch.arange(1, future_frames + 1, dtype=torch.float32) ** -config.frame_power
+        self.head = nn.Linear(channels, 3 * self.future_frames)
+        self.inverse_dct = InverseDCT(self.future_frames)
+        weights = torch.arange(1, self.future_frames + 1, dtype=torch.float32) ** -config.frame_power
         self.register_buffer("frame_weights", weights / weights.mean(), persistent=False)
         nn.init.normal_(self.joint_embedding, std=0.02)
         nn.init.zeros_(self.head.weight)
@@ -182,9 +167,9 @@ class GraphMixer(ForecastModel):
         """The network itself, from observed to future poses, without averaging over mirror images."""
         last = observed[:, -1:]
         inputs = torch.cat([self.normalizer.encode(last), (observed[:, :-1] - last) / self.motion_scale], dim=1)
-        features = self.start(inputs.transpose(1, 2).flatten(2)) + self.joint_embedding
-        coefficients = self.head(self.norm(self.blocks(features))).unflatten(2, (3, -1))
-        return last + self.motion_scale * self.inverse_dct(coefficients).permute(0, 3, 1, 2)
+        features = self.start(rearrange(inputs, "b t j c -> b j (t c)")) + self.joint_embedding
+        coefficients = rearrange(self.head(self.norm(self.blocks(features))), "b j (c k) -> b j c k", c=3)
+        return last + self.motion_scale * rearrange(self.inverse_dct(coefficients), "b j c t -> b t j c")
 
     def _agreed(self, one: torch.Tensor, other: torch.Tensor, last: torch.Tensor) -> torch.Tensor:
         """The mean of two forecasts, nearer to the last pose where they disagree."""

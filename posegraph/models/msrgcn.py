@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import ClassVar, get_args
+from typing import get_args
 
 import torch
 from torch import nn
@@ -23,14 +23,17 @@ from posegraph.layers import (
 from posegraph.layers.normalizers import MinMaxNormalizer
 from posegraph.layers.poses import from_nodes, pad_last_pose, to_nodes
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["MSRGCN", "MSRGCNConfig"]
 
 # The authors trained until stopped by hand; the runs that they report end at epochs 19 to 142.
-_RECIPE = Recipe(learning_rate=2e-4, decay=0.98, decay_every=2, batch_size=16, epochs=100)
+_RECIPE = Recipe(
+    optimizer=Optimizer(learning_rate=2e-4),
+    schedule=Schedule(epochs=100, decay=0.98, decay_every=2),
+    sampling=Sampling(batch_size=16),
+)
 
 
 @dataclass(frozen=True)
@@ -120,18 +123,11 @@ class MSRGCN(ForecastModel):
         [(1, 35, 25, 3), (1, 35, 12, 3), (1, 35, 7, 3), (1, 35, 4, 3)]
     """
 
-    default_config: ClassVar[MSRGCNConfig] = MSRGCNConfig()
     config: MSRGCNConfig
+    default_config = MSRGCNConfig()
 
-    def __init__(
-        self,
-        config: MSRGCNConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         config = self.config
         width, frames = config.channels, self.total_frames
         levels = self.skeleton.scales(config.num_scales, config.grouping)

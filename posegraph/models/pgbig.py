@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive, check_probability
@@ -16,9 +16,8 @@ from posegraph.layers import DCT, InverseDCT, SpatioTemporalDenseBlock, SpatioTe
 from posegraph.layers.losses import multi_scale_loss
 from posegraph.layers.poses import accumulated_average, pad_last_pose
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["PGBIG", "PGBIGConfig"]
 
@@ -51,7 +50,11 @@ class PGBIGConfig:
 @register(
     "pgbig",
     # The authors clip gradient norms at 10,000; the first 150 steps on CMU have norms of 100 to 820.
-    recipe=Recipe(learning_rate=5e-3, decay=0.1 ** (1 / 50), decay_every=1, batch_size=16, epochs=50),
+    recipe=Recipe(
+        optimizer=Optimizer(learning_rate=5e-3),
+        schedule=Schedule(epochs=50, decay=0.1 ** (1 / 50), decay_every=1),
+        sampling=Sampling(batch_size=16),
+    ),
     summary="PGBIG (CVPR 2022): four stages on DCT coefficients; the earlier ones aim at smoothed motion.",
 )
 class PGBIG(ForecastModel):
@@ -93,18 +96,11 @@ class PGBIG(ForecastModel):
         (2, torch.Size([1, 10, 22, 3]))
     """
 
-    default_config: ClassVar[PGBIGConfig] = PGBIGConfig()
     config: PGBIGConfig
+    default_config = PGBIGConfig()
 
-    def __init__(
-        self,
-        config: PGBIGConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         self.dct = DCT(self.total_frames)
         self.inverse_dct = InverseDCT(self.total_frames)
         self.stages = nn.ModuleList(
@@ -115,8 +111,8 @@ class PGBIG(ForecastModel):
         """Forecast; shapes as in the class."""
         self.check_observed(observed)
         padded = pad_last_pose(observed, self.future_frames)
-        stages = self.forward_coefficients(self.dct(padded.permute(0, 3, 2, 1)))
-        return tuple(self.inverse_dct(stage).permute(0, 3, 2, 1) for stage in reversed(stages))
+        stages = self.forward_coefficients(self.dct(rearrange(padded, "b t j c -> b c j t")))
+        return tuple(rearrange(self.inverse_dct(stage), "b c j t -> b t j c") for stage in reversed(stages))
 
     def forward_coefficients(self, coefficients: torch.Tensor) -> list[torch.Tensor]:
         """The network itself, from DCT coefficients ``(batch, 3, joints, frames)`` to those of every stage in order."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
+from einops import rearrange
 from torch import nn
 from torch.nn.functional import one_hot
 
@@ -15,24 +15,16 @@ from posegraph.errors import ConfigError, ShapeError
 from posegraph.layers import ResetBeforeGRUCell
 from posegraph.layers.normalizers import ZScoreNormalizer
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["ResidualSup", "ResidualSupConfig"]
 
 # 100,000 steps, with a decay after every 10,000.
 _RECIPE = Recipe(
-    optimizer="sgd",
-    learning_rate=0.005,
-    decay=0.95,
-    decay_every=10,
-    first_decay=11,
-    batch_size=16,
-    epochs=100,
-    steps_per_epoch=1000,
-    clip_norm=5.0,
-    sampling="clips",
+    optimizer=Optimizer(kind="sgd", learning_rate=0.005, clip_norm=5.0),
+    schedule=Schedule(epochs=100, decay=0.95, decay_every=10, first_decay=11),
+    sampling=Sampling(kind="clips", batch_size=16, steps_per_epoch=1000),
 )
 _HEAD_BOUND = 0.04
 
@@ -109,22 +101,16 @@ class ResidualSup(ForecastModel):
         torch.Size([1, 25, 22, 3])
     """
 
-    default_config: ClassVar[ResidualSupConfig] = ResidualSupConfig()
     config: ResidualSupConfig
+    default_config = ResidualSupConfig()
     moving: torch.Tensor
 
-    def __init__(
-        self,
-        config: ResidualSupConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
-        if observed_frames < 2:
+    def build(self) -> None:
+        """Make the layers."""
+        if self.observed_frames < 2:
             raise ConfigError(
-                f"observed_frames: expected at least 2, one to encode and one to start from, got {observed_frames}."
+                "observed_frames: expected at least 2, one to encode and one to start from, got "
+                f"{self.observed_frames}."
             )
         config = self.config
         self.actions = config.actions
@@ -141,13 +127,13 @@ class ResidualSup(ForecastModel):
     def forward(self, observed: torch.Tensor, action: torch.Tensor | None = None) -> tuple[torch.Tensor, ...]:
         """Forecast; shapes as in the class."""
         self.check_observed(observed)
-        normalized = self.normalizer.encode(observed).flatten(2)
+        normalized = rearrange(self.normalizer.encode(observed), "b t j c -> b t (j c)")
         labels = self._one_hot(action, len(observed)).to(normalized)
         frames = torch.cat([normalized[..., self.moving], labels.expand(-1, self.observed_frames, -1)], dim=-1)
         coordinates, carried = self.forward_vectors(frames).split([len(self.moving), len(self.actions)], dim=-1)
         future = normalized[:, -1:].expand(-1, self.future_frames, -1)
         future = future.index_copy(-1, self.moving, coordinates.to(future))
-        poses = torch.cat([observed, self.normalizer.decode(future.unflatten(2, (-1, 3)))], dim=1)
+        poses = torch.cat([observed, self.normalizer.decode(rearrange(future, "b t (j c) -> b t j c", c=3))], dim=1)
         return (poses, carried - labels) if self._returns_label_errors else (poses,)
 
     def forward_vectors(self, frames: torch.Tensor) -> torch.Tensor:

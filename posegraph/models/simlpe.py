@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
+from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive
@@ -16,9 +16,8 @@ from posegraph.layers import DCT, InverseDCT, TemporalMLPBlock
 from posegraph.layers.losses import joint_distance_loss, velocity_loss
 from posegraph.layers.poses import from_nodes, to_nodes
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Augmentation, Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["SiMLPe", "SiMLPeConfig"]
 
@@ -47,15 +46,10 @@ class SiMLPeConfig:
     "simlpe",
     # 40,000 steps of the authors; the last quarter with a rate of 1e-5.
     recipe=Recipe(
-        learning_rate=3e-4,
-        decay=1 / 30,
-        first_decay=31,
-        decay_every=30,
-        batch_size=256,
-        epochs=40,
-        steps_per_epoch=1000,
-        weight_decay=1e-4,
-        reverse=0.5,
+        optimizer=Optimizer(learning_rate=3e-4, weight_decay=1e-4),
+        schedule=Schedule(epochs=40, decay=1 / 30, decay_every=30, first_decay=31),
+        sampling=Sampling(batch_size=256, steps_per_epoch=1000),
+        augmentation=Augmentation(reverse=0.5),
     ),
     summary="siMLPe (WACV 2023): linear maps along time and layer norms on DCT coefficients, ten frames a pass.",
     observed_frames=50,
@@ -95,32 +89,26 @@ class SiMLPe(ForecastModel):
         torch.Size([1, 25, 22, 3])
     """
 
-    default_config: ClassVar[SiMLPeConfig] = SiMLPeConfig()
     config: SiMLPeConfig
+    default_config = SiMLPeConfig()
+    default_observed_frames = 50
 
-    def __init__(
-        self,
-        config: SiMLPeConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 50,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         per_pass = self.config.frames_per_pass
-        self.frames_per_pass = min(_FRAMES_PER_PASS, observed_frames) if per_pass is None else per_pass
-        if self.frames_per_pass > observed_frames:
+        self.frames_per_pass = min(_FRAMES_PER_PASS, self.observed_frames) if per_pass is None else per_pass
+        if self.frames_per_pass > self.observed_frames:
             raise ConfigError(
-                f"frames_per_pass: expected at most {observed_frames}, the number of observed frames, got {per_pass}. "
-                "Forecast fewer frames a pass, or observe more."
+                f"frames_per_pass: expected at most {self.observed_frames}, the number of observed frames, got "
+                f"{per_pass}. Forecast fewer frames a pass, or observe more."
             )
         self._units_per_metre = _MM_PER_METRE if self.skeleton.holds == "positions" else 1.0
         coordinates = 3 * self.num_joints
-        self.dct = DCT(observed_frames)
-        self.inverse_dct = InverseDCT(observed_frames)
+        self.dct = DCT(self.observed_frames)
+        self.inverse_dct = InverseDCT(self.observed_frames)
         self.start = nn.Linear(coordinates, coordinates)
         self.blocks = nn.Sequential(
-            *(TemporalMLPBlock(observed_frames, coordinates) for _ in range(self.config.num_blocks))
+            *(TemporalMLPBlock(self.observed_frames, coordinates) for _ in range(self.config.num_blocks))
         )
         self.head = nn.Linear(coordinates, coordinates)
         nn.init.xavier_uniform_(self.head.weight, gain=_GAIN)
@@ -136,8 +124,9 @@ class SiMLPe(ForecastModel):
 
     def _forecast_pass(self, observed: torch.Tensor) -> torch.Tensor:
         """The next ``frames_per_pass`` poses."""
-        coefficients = self.dct(to_nodes(observed / self._units_per_metre)).transpose(1, 2)
-        moves = from_nodes(self.inverse_dct(self.forward_coefficients(coefficients).transpose(1, 2)))
+        coefficients = rearrange(self.dct(to_nodes(observed / self._units_per_metre)), "b n k -> b k n")
+        coefficients = rearrange(self.forward_coefficients(coefficients), "b k n -> b n k")
+        moves = from_nodes(self.inverse_dct(coefficients))
         return observed[:, -1:] + self._units_per_metre * moves[:, : self.frames_per_pass]
 
     def forward_coefficients(self, coefficients: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import torch
 from torch import nn
@@ -15,9 +15,8 @@ from posegraph.layers import DCT, GraphConvBlock, InverseDCT, Operator, Residual
 from posegraph.layers.losses import coordinate_distance_loss, joint_distance_loss
 from posegraph.layers.poses import from_nodes, pad_last_pose, to_nodes
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["TrajGCN", "TrajGCNConfig", "TrajGCNLoss"]
 
@@ -61,7 +60,11 @@ class TrajGCNConfig:
 
 @register(
     "traj-gcn",
-    recipe=Recipe(learning_rate=5e-4, decay=0.96, decay_every=2, batch_size=16, epochs=50, clip_norm=1.0),
+    recipe=Recipe(
+        optimizer=Optimizer(learning_rate=5e-4, clip_norm=1.0),
+        schedule=Schedule(epochs=50, decay=0.96, decay_every=2),
+        sampling=Sampling(batch_size=16),
+    ),
     summary="Traj-GCN (ICCV 2019): residual graph convolutions on DCT coefficients of the trajectories.",
 )
 class TrajGCN(ForecastModel):
@@ -96,19 +99,12 @@ class TrajGCN(ForecastModel):
         torch.Size([1, 10, 22, 3])
     """
 
-    default_config: ClassVar[TrajGCNConfig] = TrajGCNConfig()
     config: TrajGCNConfig
+    default_config = TrajGCNConfig()
     moving: torch.Tensor
 
-    def __init__(
-        self,
-        config: TrajGCNConfig | None = None,
-        *,
-        skeleton: str | Skeleton = "h36m",
-        observed_frames: int = 10,
-        future_frames: int = 25,
-    ) -> None:
-        super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
+    def build(self) -> None:
+        """Make the layers."""
         config = self.config
         num_nodes = len(self.skeleton.moving)
         if num_nodes < 3 * self.num_joints and config.operator not in ("learned", "per-node"):

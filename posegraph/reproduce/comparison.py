@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from posegraph._support.text import with_spread
 from posegraph.evaluation import published
 from posegraph.reproduce.coverage import Coverage
 from posegraph.reproduce.runs import Outcome
@@ -55,7 +56,7 @@ class Cell:
         """
         if self.ours is None:
             return "no result"
-        text = f"{self.ours:.2f}" + ("" if self.spread is None else f" ± {self.spread:.2f}") + " mm"
+        text = f"{with_spread(self.ours, self.spread)} mm"
         if self.published is not None:
             text += f", published {self.published:.2f}"
             text += f" ({self.reason})" if self.difference is None else f", difference {self.difference:+.2f}"

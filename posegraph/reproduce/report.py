@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import statistics
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from posegraph import viz
 from posegraph._support.files import replace_file
-from posegraph._support.text import format_seconds
+from posegraph._support.text import format_seconds, markdown_table, with_spread
 from posegraph._version import __version__
 from posegraph.errors import MissingDependencyError
 from posegraph.evaluation.protocol import Protocol
@@ -157,7 +156,7 @@ def _means(reproduction: Reproduction) -> str:
     table, coverage = reproduction.setup.table, reproduction.setup.coverage
     actions = f"{len(coverage.actions)} action{'s' * (len(coverage.actions) > 1)}"
     frames = f"frame{'s' * (len(table.frames) > 1)} {', '.join(map(str, table.frames))}"
-    return f"Over {actions} and {frames}.\n\n{_table(head, lines, left=2)}"
+    return f"Over {actions} and {frames}.\n\n{markdown_table(head, lines, 'll')}"
 
 
 def _source(cell: Cell) -> str:
@@ -172,7 +171,7 @@ def _epochs(reproduction: Reproduction, row: Row) -> str:
         return _NOTHING
     if setup.steps is not None:
         return f"{setup.steps} steps"
-    return f"{in_range(epochs)} of {setup.recipe(row).epochs}"
+    return f"{in_range(epochs)} of {setup.recipe(row).schedule.epochs}"
 
 
 def _by_action(reproduction: Reproduction) -> list[str]:
@@ -195,24 +194,17 @@ def _by_action(reproduction: Reproduction) -> list[str]:
             for kind, *numbers in zip(("ours", "published", "difference"), *columns[: len(table.frames)], strict=True):
                 if kind == "ours" or set(numbers) != {_NOTHING}:
                     lines.append([label if kind == "ours" else "", kind, *numbers])
-        parts.append(_table(head, lines, left=2))
+        parts.append(markdown_table(head, lines, "ll"))
     return parts
 
 
 def _numbers(cell: Cell) -> list[str]:
     """Ours, published, difference."""
-    spread = "" if cell.spread is None else f" ± {cell.spread:.2f}"
     return [
-        _NOTHING if cell.ours is None else f"{cell.ours:.2f}{spread}",
+        _NOTHING if cell.ours is None else with_spread(cell.ours, cell.spread),
         _NOTHING if cell.published is None else f"{cell.published:.2f}",
         _NOTHING if cell.difference is None else f"{cell.difference:+.2f}",
     ]
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]], *, left: int) -> str:
-    """A Markdown table; the columns after the first few are aligned to the right."""
-    rule = ["---"] * left + ["--:"] * (len(head) - left)
-    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *lines))
 
 
 def _draw(reproduction: Reproduction, path: Path) -> Path | None:

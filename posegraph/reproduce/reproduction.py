@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from posegraph import data
+from posegraph._support.text import with_spread
 from posegraph.evaluation import published
 from posegraph.reproduce.comparison import Cell, compare
 from posegraph.reproduce.runs import Outcome, Setup
@@ -102,7 +103,7 @@ class Reproduction:
         if self.setup.steps is None:
             for row in self.rows:
                 done = [outcome.epochs for outcome in self.of(row) if outcome.epochs is not None]
-                planned = self.setup.recipe(row).epochs
+                planned = self.setup.recipe(row).schedule.epochs
                 if done and min(done) < planned:
                     yield f"{row.label}: {in_range(done)} complete epochs of the recipe's {planned}, for want of time."
         for outcome in self.outcomes:
@@ -136,8 +137,9 @@ class Reproduction:
                 if value.runs and own == (table.dataset, table.windows, table.metric, table.future_frames):
                     frames = ", ".join(map(str, value.frames))
                     yield (
-                        f"{row.label}: the table has a single run; {value.runs} runs gave {value.mm:.2f} ± "
-                        f"{value.std:.2f} mm over {len(value.actions)} actions and frames {frames} ({value.source})."
+                        f"{row.label}: the table has a single run; {value.runs} runs gave "
+                        f"{with_spread(value.mm, value.std)} mm over {len(value.actions)} actions and frames {frames} "
+                        f"({value.source})."
                     )
 
     def _of_rows(self) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from posegraph._support.checks import check_positive
+from posegraph._support.device import Precision
 from posegraph._support.text import format_seconds
 from posegraph.data import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
@@ -17,7 +18,6 @@ from posegraph.reproduce.coverage import cover
 from posegraph.reproduce.reproduction import Reproduction
 from posegraph.reproduce.runs import Outcome, Setup, TrainingRun, build, open_checkpoint, score
 from posegraph.reproduce.table import Row, Table
-from posegraph.training import Precision
 
 SMOKE_STEPS = 3
 """Training steps a row of a smoke run."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posegraph import checkpoint, evaluation, registry, training
+from posegraph._support.device import Precision, default_device
 from posegraph._support.files import replace_file
 from posegraph.data import MotionDataset
 from posegraph.errors import CheckpointError, ConfigError
@@ -17,7 +18,6 @@ from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.reproduce.coverage import Coverage
 from posegraph.reproduce.table import Row, Table
-from posegraph.training.distributed import default_device
 from posegraph.training.state import read_progress
 
 _RECORD = "row.json"
@@ -42,7 +42,7 @@ class Setup:
     dataset: MotionDataset
     coverage: Coverage
     device: str | None = None
-    precision: training.Precision = "fp32"
+    precision: Precision = "fp32"
     steps: int | None = None
 
     @property
@@ -52,11 +52,11 @@ class Setup:
 
     def recipe(self, row: Row) -> Recipe:
         """How a row is trained; raises `ConfigError` if that cannot work."""
-        recipe = dataclasses.replace(registry.info(row.model).recipe, **row.recipe)
+        recipe = registry.info(row.model).recipe.replace(**row.recipe)
         if self.steps is None:
             return recipe
-        batch_size = min(recipe.batch_size, _SMOKE_BATCH)
-        return dataclasses.replace(recipe, epochs=1, steps_per_epoch=self.steps, batch_size=batch_size)
+        batch_size = min(recipe.sampling.batch_size, _SMOKE_BATCH)
+        return recipe.replace(epochs=1, steps_per_epoch=self.steps, batch_size=batch_size)
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ class TrainingRun:
     @property
     def complete(self) -> bool:
         """Whether the last epoch of the recipe is done."""
-        return self._trained["epochs"] >= self.recipe.epochs
+        return self._trained["epochs"] >= self.recipe.schedule.epochs
 
     def train(self, time_limit: float | None, report: Callable[[str], object]) -> bool:
         """Train, or go on training, until the recipe or the time ends; at least one step.
@@ -247,12 +247,14 @@ class TrainingRun:
             self.setup.dataset,
             self.folder,
             recipe=self.recipe,
-            seed=self.seed,
-            device=self.setup.place,
-            precision=self.setup.precision,
-            resume=True,
-            time_limit=None if time_limit is None else max(time_limit, 0.0),
-            report=report,
+            options=training.Options(
+                seed=self.seed,
+                device=self.setup.place,
+                precision=self.setup.precision,
+                resume=True,
+                time_limit=None if time_limit is None else max(time_limit, 0.0),
+                report=report,
+            ),
         )
         self._read_progress()
         self._write()
@@ -292,7 +294,7 @@ class TrainingRun:
 
     def _describe(self) -> dict[str, Any]:
         """What must be the same when the run goes on; more epochs are no change."""
-        setup, recipe = self.setup, dataclasses.asdict(self.recipe)
+        setup, recipe = self.setup, self.recipe.to_dict()
         del recipe["epochs"]
         clips = {
             split: {clip.name: clip.num_frames for clip in setup.dataset.clips.get(split, ())}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from posegraph.data.windows import Windows
-from posegraph.recipe import Recipe
+from posegraph.recipe import Augmentation, Sampling
 from posegraph.skeleton.skeleton import Skeleton
 from posegraph.training.augmentation import Mirror, Turn
 from posegraph.training.seeding import mix
@@ -22,10 +22,7 @@ class Batches:
         windows: Training windows.
         skeleton: Skeleton of the poses, of which windows have the used joints.
         labels: Action label of each window ``(windows,)``, for models that take labels.
-        reverse: Probability of playing a window backwards.
-        mirror: Probability of replacing a window by its mirror image; see `posegraph.training.augmentation.Mirror`.
-        turn: Spread of random turns of the limbs; see `posegraph.training.augmentation.Turn`.
-        speed: Windows are played faster or slower by a factor of up to the exponential of this; see `_play`.
+        augmentation: Random changes of the windows; none by default.
 
     Raises:
         ConfigError: The skeleton does not allow what is asked for.
@@ -37,21 +34,17 @@ class Batches:
         skeleton: Skeleton,
         *,
         labels: torch.Tensor | None = None,
-        reverse: float = 0.0,
-        mirror: float = 0.0,
-        turn: float = 0.0,
-        speed: float = 0.0,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.windows = windows
         self.labels = labels
-        self.reverse = reverse
-        self.speed = speed
+        self.augmentation = changes = augmentation or Augmentation()
         self._changes: list[Callable[[torch.Tensor], torch.Tensor]] = []
-        if mirror:
-            self._changes.append(Mirror(skeleton, mirror, windows.device))
-        if turn:
-            self._changes.append(Turn(skeleton, turn, windows.device))
-        if speed:
+        if changes.mirror:
+            self._changes.append(Mirror(skeleton, changes.mirror, windows.device))
+        if changes.turn:
+            self._changes.append(Turn(skeleton, changes.turn, windows.device))
+        if changes.speed:
             self._first, self._last = _ends_of_clips(windows)
 
     def __call__(self, numbers: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -63,9 +56,9 @@ class Batches:
         Returns:
             Poses ``(*numbers.shape, frames, joints, 3)``, and labels of the shape of ``numbers`` if there are labels.
         """
-        window = self._play(numbers) if self.speed else self.windows.batch(numbers)
-        if self.reverse:
-            backwards = torch.rand((*numbers.shape, 1, 1, 1), device=self.windows.device) < self.reverse
+        window = self._play(numbers) if self.augmentation.speed else self.windows.batch(numbers)
+        if self.augmentation.reverse:
+            backwards = torch.rand((*numbers.shape, 1, 1, 1), device=self.windows.device) < self.augmentation.reverse
             window = torch.where(backwards, window.flip(-3), window)
         for change in self._changes:
             window = change(window)
@@ -80,7 +73,7 @@ class Batches:
         windows, steps = self.windows, self.windows.length - 1
         begin, first, last = windows.starts[numbers], self._first[numbers], self._last[numbers]
         draws = 2 * torch.rand(numbers.shape, device=windows.device) - 1
-        factor = torch.minimum(torch.exp(self.speed * draws), (last - first) / steps)
+        factor = torch.minimum(torch.exp(self.augmentation.speed * draws), (last - first) / steps)
         sooner = (last - begin - factor * steps).clamp(max=0)
         # Counted from the beginning of the window: large numbers of frames would leave few digits for what is between.
         places = sooner.unsqueeze(-1) + factor.unsqueeze(-1) * torch.arange(steps + 1, device=windows.device)
@@ -100,12 +93,12 @@ def _ends_of_clips(windows: Windows) -> tuple[torch.Tensor, torch.Tensor]:
     return first[clips], last[clips]
 
 
-def window_order(windows: Windows, recipe: Recipe, seed: int, epoch: int) -> torch.Tensor:
+def window_order(windows: Windows, sampling: Sampling, seed: int, epoch: int) -> torch.Tensor:
     """The window numbers of an epoch in random order: the same in every process and after a restart."""
     generator = torch.Generator().manual_seed(mix(seed, epoch))
-    steps = recipe.steps_per_epoch
-    count = len(windows) if steps is None else steps * recipe.batch_size
-    if recipe.sampling == "clips":
+    steps = sampling.steps_per_epoch
+    count = len(windows) if steps is None else steps * sampling.batch_size
+    if sampling.kind == "clips":
         sizes = windows.clips.cpu().bincount()
         clips = sizes.nonzero().flatten()[torch.randint(int((sizes > 0).sum()), (count,), generator=generator)]
         places = (torch.rand(count, generator=generator, dtype=torch.float64) * sizes[clips]).long()

@@ -26,15 +26,16 @@ class TrainingLog:
     Args:
         folder: Where to write.
         resumed_epochs: Epochs that an earlier part of the run completed: their rows are kept, later ones dropped.
+        tensorboard: Write TensorBoard scalars; None does where the package is installed.
     """
 
-    def __init__(self, folder: Path, *, resumed_epochs: int) -> None:
+    def __init__(self, folder: Path, *, resumed_epochs: int, tensorboard: bool | None = None) -> None:
         self._file = folder / "log.csv"
         self._rows: list[dict[str, Any]] = []
         if resumed_epochs and self._file.is_file():
             with self._file.open(newline="") as file:
                 self._rows = [row for row in csv.DictReader(file) if int(row["epoch"]) <= resumed_epochs]
-        self._board = _summary_writer(folder / "tensorboard", resumed_epochs)
+        self._board = None if tensorboard is False else _summary_writer(folder / "tensorboard", resumed_epochs)
 
     def add(self, row: dict[str, Any]) -> None:
         """Add an epoch; ``row`` has the key "epoch" and numbers."""

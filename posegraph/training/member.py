@@ -32,10 +32,10 @@ class Member:
         self.model, self.folder, self.seed = model, folder, seed
         self._log: TrainingLog | None = None
 
-    def open_log(self, *, resumed_epochs: int) -> TrainingLog:
-        """Begin to write the log, or go on with it."""
+    def open_log(self, *, resumed_epochs: int, tensorboard: bool | None = None) -> TrainingLog:
+        """Begin to write the log, or go on with it; see `TrainingLog`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._log = TrainingLog(self.folder, resumed_epochs=resumed_epochs)
+        self._log = TrainingLog(self.folder, resumed_epochs=resumed_epochs, tensorboard=tensorboard)
         return self._log
 
     def end_epoch(

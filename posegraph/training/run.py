@@ -7,64 +7,36 @@ import dataclasses
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
+from posegraph._support.text import mean_and_spread
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import Windows
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.evaluation.result import Result
+from posegraph.inference.products import tf32_products
 from posegraph.recipe import Recipe
-from posegraph.training.averaging import AveragedStep, WeightAverage
-from posegraph.training.batches import Batches, window_order
+from posegraph.training.assembly import assemble
+from posegraph.training.batches import window_order
 from posegraph.training.distributed import Processes
-from posegraph.training.graphs import CudaRecorder, RecordedStep
 from posegraph.training.interruption import interruptions
 from posegraph.training.log import epoch_progress
 from posegraph.training.member import Member
+from posegraph.training.options import Options
+from posegraph.training.result import TrainingResult
 from posegraph.training.seeding import mix, seed_everything
 from posegraph.training.state import Best, Progress, read_progress, restore, store
-from posegraph.training.steps import (
-    Acceleration,
-    PlainStep,
-    Precision,
-    StackedStep,
-    Step,
-    make_optimizer,
-    set_learning_rate,
-)
+from posegraph.training.steps import set_learning_rate
 
-__all__ = ["Run", "TrainingResult"]
+__all__ = ["Run"]
 
 _STATE_FILE = "training.safetensors"
 _SAVE_SECONDS = 300.0  # most that a killed run has to do again
 _AGREE_STEPS = 20  # processes ask one another only every so many steps whether to stop
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """What training did to a model.
-
-    Args:
-        folder: Folder of the model's log; its checkpoint is in ``folder / "best"``.
-        epochs: Epochs that are complete.
-        best_epoch: Epoch of the checkpoint.
-        best_error: Its validation error in the unit of the data set's metric, or None without validation.
-        finished: False if the run was interrupted and can be resumed.
-        seconds: Time spent, earlier parts of the run included.
-    """
-
-    folder: Path
-    epochs: int
-    best_epoch: int
-    best_error: float | None
-    finished: bool
-    seconds: float
 
 
 class Run:
@@ -74,12 +46,9 @@ class Run:
         members: Models to train, on the device.
         folder: Where the state lies.
         dataset: Clips, with those to validate on as its split "val".
-        recipe: Optimiser, schedule and batch.
-        precision: Number type of the layers.
-        acceleration: What makes steps fast.
+        recipe: How to train.
+        options: How to carry out the run.
         processes: This process among those that train together.
-        device: Where to train.
-        report: Called with a line of text after each epoch.
     """
 
     def __init__(
@@ -88,27 +57,19 @@ class Run:
         folder: Path,
         dataset: MotionDataset,
         recipe: Recipe,
-        *,
-        precision: Precision,
-        acceleration: Acceleration,
+        options: Options,
         processes: Processes,
-        device: torch.device,
-        report: Callable[[str], object],
     ) -> None:
         self.members, self.folder, self.dataset, self.recipe = tuple(members), folder, dataset, recipe
-        self.processes, self.device, self.report = processes, device, report
+        self.options, self.processes, self.device = options, processes, options.place
         self.model = self.members[0].model
-        self.windows: Windows = dataset.train_windows(self.model.observed_frames, self.model.future_frames).to(device)
+        windows = dataset.train_windows(self.model.observed_frames, self.model.future_frames)
+        self.windows: Windows = windows.to(self.device)
         self._check_batches()
-        self.weights: nn.Module = (
-            self.model if len(self.members) == 1 else nn.ModuleList([member.model for member in self.members])
-        )
-        self.average: WeightAverage | None = None
-        self.step = self._make_step(precision, acceleration)
+        made = assemble([member.model for member in self.members], self.windows, recipe, options, processes)
+        self.step, self.weights, self.average = made.step, made.weights, made.average
         self.progress = Progress(
-            loss_sums=[0.0] * len(self.members),
-            best=[Best()] * len(self.members),
-            settings=self._settings(precision),
+            loss_sums=[0.0] * len(self.members), best=[Best()] * len(self.members), settings=self._settings()
         )
         self._started = self._saved = time.monotonic()
 
@@ -119,59 +80,24 @@ class Run:
                 f"batch: expected at least two training windows a process, got {len(self.windows)} windows for "
                 f"{size} processes. Add clips."
             )
-        if self.recipe.batch_size < size:
+        if self.recipe.sampling.batch_size < size:
             raise ConfigError(
                 f"batch_size: expected at least one window for each of {size} processes, got "
-                f"{self.recipe.batch_size}. Enlarge the batch or start fewer processes."
+                f"{self.recipe.sampling.batch_size}. Enlarge the batch or start fewer processes."
             )
-
-    def _make_step(self, precision: Precision, acceleration: Acceleration) -> Step:
-        fused = acceleration != "none" and self.device.type in ("cpu", "cuda")
-        compiled = acceleration == "compile"
-        actions = self.windows.actions
-        labels = self.model.action_labels(actions)[self.windows.clips] if self.model.actions else None
-        batches = Batches(
-            self.windows,
-            self.model.skeleton,
-            labels=labels,
-            reverse=self.recipe.reverse,
-            mirror=self.recipe.mirror,
-            turn=self.recipe.turn,
-            speed=self.recipe.speed,
-        )
-        if len(self.members) > 1:
-            models = [member.model for member in self.members]
-            step: Step = StackedStep(models, batches, self.recipe, precision=precision, fused=fused, compiled=compiled)
-        else:
-            trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-            network = self.processes.wrap(self.model, self.device)
-            step = PlainStep(
-                self.model,
-                batches,
-                make_optimizer(self.recipe, trained, self.device, fused=fused),
-                network=torch.compile(network, dynamic=False) if compiled else network,
-                precision=precision,
-                clip_norm=self.recipe.clip_norm,
-            )
-        if self.recipe.averaging:
-            self.average = WeightAverage(self.weights, self.recipe.averaging)
-            step = AveragedStep(step, self.average)
-        recordable = self.device.type == "cuda" and self.processes.world_size == 1 and precision != "fp16"
-        if acceleration == "none" or not recordable:
-            return step
-        return RecordedStep(step, CudaRecorder(), self.recipe.batch_size)
 
     @property
     def steps_per_epoch(self) -> int:
         """Steps of an epoch; a last batch that leaves some process fewer than two windows is left out."""
-        if self.recipe.steps_per_epoch is not None:
-            return self.recipe.steps_per_epoch
-        full, rest = divmod(len(self.windows), self.recipe.batch_size)
+        sampling = self.recipe.sampling
+        if sampling.steps_per_epoch is not None:
+            return sampling.steps_per_epoch
+        full, rest = divmod(len(self.windows), sampling.batch_size)
         return full + (rest >= 2 * self.processes.world_size)
 
-    def _settings(self, precision: Precision) -> dict[str, Any]:
-        recipe = dataclasses.asdict(self.recipe)
-        if self.recipe.schedule == "steps":
+    def _settings(self) -> dict[str, Any]:
+        recipe = self.recipe.to_dict()
+        if self.recipe.schedule.kind == "steps":
             del recipe["epochs"]  # a finished run may be continued for longer
         seeds = [member.seed for member in self.members]
         return {
@@ -184,22 +110,24 @@ class Run:
             "val": [clip.name for clip in self.dataset.clips.get("val", ())],
             "recipe": recipe,
             "seed": seeds[0] if len(seeds) == 1 else seeds,
-            "precision": precision,
+            "precision": self.options.precision,
             "processes": self.processes.world_size,
         }
 
-    def execute(self, *, resume: bool, time_limit: float | None) -> list[TrainingResult]:
+    def execute(self) -> list[TrainingResult]:
         """Run until the last epoch, the time limit, or an interruption."""
-        self._prepare(resume=resume)
+        self._prepare()
         self._started = time.monotonic() - self.progress.seconds
         self._saved = time.monotonic()
-        limit = None if time_limit is None else time.monotonic() + time_limit
+        limit = None if self.options.time_limit is None else time.monotonic() + self.options.time_limit
         finished = True
-        with interruptions() as interrupted, contextlib.ExitStack() as stack:
+        rounded = tf32_products(True) if self.options.precision == "tf32" else contextlib.nullcontext()
+        with rounded, interruptions() as interrupted, contextlib.ExitStack() as stack:
             if self.processes.is_first:
+                done, board = self.progress.epoch - 1, self.options.tensorboard
                 for member in self.members:
-                    stack.callback(member.open_log(resumed_epochs=self.progress.epoch - 1).close)
-            while self.progress.epoch <= self.recipe.epochs:
+                    stack.callback(member.open_log(resumed_epochs=done, tensorboard=board).close)
+            while self.progress.epoch <= self.recipe.schedule.epochs:
                 complete = self._epoch(interrupted, limit)
                 # Clocks differ a little between processes, which must all agree on what comes next.
                 out_of_time = self.processes.any(limit is not None and time.monotonic() >= limit, self.device)
@@ -209,7 +137,7 @@ class Run:
                     break
                 self._end_epoch(complete=complete)
                 if self.processes.any(out_of_time or interrupted.is_set(), self.device):
-                    finished = out_of_time or self.progress.epoch > self.recipe.epochs
+                    finished = out_of_time or self.progress.epoch > self.recipe.schedule.epochs
                     break
         epochs, seconds = self.progress.epoch - 1, self._seconds()
         return [
@@ -217,10 +145,10 @@ class Run:
             for member, best in zip(self.members, self.processes.from_first(self.progress.best), strict=True)
         ]
 
-    def _prepare(self, *, resume: bool) -> None:
+    def _prepare(self) -> None:
         """Restore the state of an earlier part of the run, or begin a new one."""
         state_file = self.folder / _STATE_FILE
-        if state_file.is_file() and resume:
+        if state_file.is_file() and self.options.resume:
             self._restore(state_file)
         elif state_file.is_file():
             raise CheckpointError(
@@ -255,7 +183,7 @@ class Run:
         for member in self.members:
             member.model.train()
         loss_sums = torch.tensor(progress.loss_sums, device=self.device, dtype=torch.float64)
-        label = f"epoch {progress.epoch}/{self.recipe.epochs}"
+        label = f"epoch {progress.epoch}/{self.recipe.schedule.epochs}"
         show = self.processes.is_first
         rate = None
         with epoch_progress(self.steps_per_epoch, done=progress.step, label=label, show=show) as bar:
@@ -288,12 +216,12 @@ class Run:
 
     def _order(self, epoch: int) -> torch.Tensor:
         """Window numbers of an epoch, ``(windows,)`` or ``(seeds, windows)``."""
-        orders = [window_order(self.windows, self.recipe, member.seed, epoch) for member in self.members]
+        orders = [window_order(self.windows, self.recipe.sampling, member.seed, epoch) for member in self.members]
         return (orders[0] if len(orders) == 1 else torch.stack(orders)).to(self.device)
 
     def _share(self, order: torch.Tensor, step: int) -> torch.Tensor:
         """The window numbers of a step that are this process's."""
-        size = self.recipe.batch_size
+        size = self.recipe.sampling.batch_size
         return order[..., step * size : (step + 1) * size][..., self.processes.rank :: self.processes.world_size]
 
     def _end_epoch(self, *, complete: bool) -> None:
@@ -302,7 +230,7 @@ class Run:
         loss_sums, windows = self._totals()
         if self.processes.is_first:
             losses = [loss_sum / max(windows, 1) for loss_sum in loss_sums]
-            settings = progress.settings | {"epoch": progress.epoch, "epochs": self.recipe.epochs}
+            settings = progress.settings | {"epoch": progress.epoch, "epochs": self.recipe.schedule.epochs}
             rate = self.recipe.learning_rate_at(progress.epoch)
             before, results = list(progress.best), list[Result | None]()
             with contextlib.nullcontext() if self.average is None else self.average.applied():
@@ -312,7 +240,7 @@ class Run:
                         row, progress.best[number], self.dataset, settings, self._seconds
                     )
                     results.append(result)
-            self.report(self._summary(losses, results, improved=progress.best != before))
+            self.options.report(self._summary(losses, results, improved=progress.best != before))
         if complete:
             progress.epoch += 1
             progress.step, progress.windows, progress.loss_sums = 0, 0, [0.0] * len(self.members)
@@ -325,9 +253,8 @@ class Run:
         if measured:
             unit = measured[0].protocol.unit
             digits = 2 if unit == "mm" else 4
-            errors = [result.mean for result in measured]
-            text += f"  validation error {statistics.fmean(errors):7.{digits}f}"
-            text += f" ± {statistics.stdev(errors):.{digits}f}" if len(errors) > 1 else ""
+            errors = mean_and_spread([result.mean for result in measured], digits)
+            text += f"  validation error {errors:>{7 if len(measured) == 1 else 15}}"
             text += f" {unit}{' *' if improved else '  '}"
         return f"{text}  {self._seconds():7.0f} s"
 

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from posegraph._support.device import DTYPES, Precision
 from posegraph.errors import ConfigError
 from posegraph.layers import Dropout
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Optimizer, Recipe
+from posegraph.recipe import Optimizer
 from posegraph.training.batches import Batches
 
 __all__ = [
-    "Acceleration",
     "PlainStep",
-    "Precision",
     "StackedStep",
     "Step",
     "make_optimizer",
@@ -30,12 +29,7 @@ __all__ = [
     "stack",
 ]
 
-Precision = Literal["fp32", "bf16", "fp16"]
-"""Number type of the layers; see `posegraph.training.train`."""
-Acceleration = Literal["auto", "none", "compile"]
-"""What makes steps fast; see `posegraph.training.train`."""
-_OPTIMIZERS: dict[Optimizer, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
-assert set(_OPTIMIZERS) == set(get_args(Optimizer))
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 
 class Step(Protocol):
@@ -57,24 +51,24 @@ class Step(Protocol):
 
 
 def make_optimizer(
-    recipe: Recipe, parameters: Iterable[nn.Parameter], device: torch.device, *, fused: bool
+    settings: Optimizer, parameters: Iterable[nn.Parameter], device: torch.device, *, fused: bool
 ) -> torch.optim.Optimizer:
     """The optimiser of a recipe.
 
     Args:
-        recipe: What to make.
+        settings: What to make.
         parameters: What it updates.
         device: Where they are.
         fused: One kernel for all parameters. On a GPU the learning rate then lies on the device as well, so that a
             recorded step sees it change.
     """
-    rate: float | torch.Tensor = recipe.learning_rate
+    rate: float | torch.Tensor = settings.learning_rate
     options: dict[str, Any] = {"fused": True} if fused else {}
     if fused and device.type == "cuda":
         rate = torch.tensor(rate, device=device)
-        if recipe.optimizer == "adam":
+        if settings.kind == "adam":
             options["capturable"] = True
-    return _OPTIMIZERS[recipe.optimizer](parameters, lr=rate, weight_decay=recipe.weight_decay, **options)
+    return _OPTIMIZERS[settings.kind](parameters, lr=rate, weight_decay=settings.weight_decay, **options)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -141,7 +135,7 @@ class StackedStep:
     Args:
         models: Models that differ in nothing but their weights.
         batches: Where windows come from.
-        recipe: Optimiser and clipping.
+        settings: Optimiser and clipping.
         precision: Number type of the layers; not "fp16", whose loss scale would be one for all.
         fused: See `make_optimizer`.
         compiled: Compile the computation of the losses.
@@ -154,13 +148,13 @@ class StackedStep:
         self,
         models: Sequence[ForecastModel],
         batches: Batches,
-        recipe: Recipe,
+        settings: Optimizer,
         *,
         precision: Precision = "fp32",
         fused: bool = False,
         compiled: bool = False,
     ) -> None:
-        self.batches, self.precision, self.clip_norm = batches, precision, recipe.clip_norm
+        self.batches, self.precision, self.clip_norm = batches, precision, settings.clip_norm
         if not all(parameter.requires_grad for model in models for parameter in model.parameters()):
             raise ConfigError(
                 "models: expected all parameters to be trained, got frozen ones. Train such models one by one."
@@ -171,7 +165,7 @@ class StackedStep:
                 module.shared_draws = False
         self.parameters, self.buffers = stack(models)
         device = batches.windows.device
-        self.optimizer = make_optimizer(recipe, self.parameters.values(), device, fused=fused)
+        self.optimizer = make_optimizer(settings, self.parameters.values(), device, fused=fused)
         self.scaler = torch.amp.GradScaler(device.type, enabled=False)
         self._losses = torch.compile(self._batched, dynamic=False) if compiled else self._batched
 
@@ -255,5 +249,6 @@ def _clip_each(parameters: Iterable[nn.Parameter], largest: float) -> None:
 
 
 def _autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    half = torch.float16 if precision == "fp16" else torch.bfloat16
-    return torch.autocast(device.type, dtype=half, enabled=precision != "fp32")
+    if DTYPES[precision] == torch.float32:
+        return torch.autocast(device.type, enabled=False)
+    return torch.autocast(device.type, dtype=DTYPES[precision])

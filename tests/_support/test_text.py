@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import statistics
+
 import pytest
 
-from posegraph._support.text import format_seconds, parse_seconds
+from posegraph._support.text import format_seconds, markdown_table, mean_and_spread, parse_seconds, with_spread
 from posegraph.errors import ConfigError
 
 
@@ -27,3 +29,28 @@ def test_other_texts_are_refused(text):
 )
 def test_times_are_written(seconds, text):
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "digits", "text"),
+    [(48.5, 0.256, 2, "48.50 ± 0.26"), (48.5, None, 1, "48.5"), (1.0, 0.0, 2, "1.00 ± 0.00")],
+)
+def test_means_have_their_spread_behind_them(mean, spread, digits, text):
+    assert with_spread(mean, spread, digits) == text
+
+
+def test_the_spread_is_the_standard_deviation_of_a_sample():
+    values = [36.0, 38.5, 44.25]
+    assert mean_and_spread(values, 3) == f"{sum(values) / 3:.3f} ± {statistics.stdev(values):.3f}"
+    assert mean_and_spread(values[:1]) == "36.00"
+
+
+def test_tables_align_text_to_the_left_and_numbers_to_the_right():
+    text = markdown_table(["model", "parameters", "note"], [["msrgcn", "12", "ours"], ["new"]], "lrl")
+    assert text.splitlines() == [
+        "| model | parameters | note |",
+        "| --- | --: | --- |",
+        "| msrgcn | 12 | ours |",
+        "| new |  |  |",
+    ]
+    assert markdown_table(["a"], [], "lll") == "| a |\n| --- |"

@@ -98,7 +98,7 @@ def test_rows_have_the_figures_of_a_gpu() -> None:
 def test_training_steps_are_timed_by_both_clocks() -> None:
     subject.cache_clear()
     about = subject("msrgcn-1l", "cuda", settings=toys.NARROW)
-    comparison = training.comparison(about, [("plain", "fp32")], Recipe(batch_size=4))
+    comparison = training.comparison(about, [("plain", "fp32")], Recipe.of(batch_size=4))
     (row,) = (outcome.row for outcome in compare(comparison, "cuda", seconds=0.0))
     assert row["time_ms"] == 3.0
     assert row["host_p50_ms"] > 0

@@ -96,8 +96,9 @@ def test_what_only_training_needs_can_be_left_out(clips, tmp_path):
     settings = {"channels": 8, "num_blocks": 1, "num_scales": 2}
     training.seed_everything(0)
     model = registry.build("msrgcn", skeleton="cmu", **settings)
-    recipe = Recipe(epochs=1, steps_per_epoch=3)
-    training.train(model, clips, tmp_path / "run", recipe=recipe, device="cpu", report=lambda line: None)
+    recipe = Recipe.of(epochs=1, steps_per_epoch=3)
+    options = training.Options(device="cpu", report=lambda line: None)
+    training.train(model, clips, tmp_path / "run", recipe=recipe, options=options)
     sizes = []
     for slim in (False, True):
         folder = release.pack(

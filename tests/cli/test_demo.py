@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -19,7 +18,7 @@ from tests.weights.standin import REFERENCE
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network and a training so small that the demonstration shows everything but skill."""
     monkeypatch.setattr(demo, "_SETTINGS", {"channels": 4, "num_blocks": 1})
-    monkeypatch.setattr(demo, "_RECIPE", dataclasses.replace(demo._RECIPE, batch_size=256, epochs=1))
+    monkeypatch.setattr(demo, "_RECIPE", demo._RECIPE.replace(batch_size=256, epochs=1))
 
 
 @pytest.mark.usefixtures("quick")

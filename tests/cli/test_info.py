@@ -28,7 +28,7 @@ def test_info_describes_a_model(command, name, skeleton, scales, parameters):
     assert lines[1] == f"class       {spec.cls.__module__}.{spec.cls.__name__}"
     assert lines[2] == f"skeleton    {skeleton or 'h36m'}, joints at each scale: {scales}"
     assert lines[3:5] == ["frames      10 observed, 25 forecast", f"parameters  {parameters}"]
-    fields = {"settings": dataclasses.asdict(spec.config), "recipe": dataclasses.asdict(spec.recipe)}
+    fields = {"settings": dataclasses.asdict(spec.config), "recipe": spec.recipe.to_dict()}
     rest = [line for title, own in fields.items() for line in (title, *(f"  {k} = {v}" for k, v in own.items()))]
     assert lines[5] == f"weights     {', '.join(spec.weights) or 'none'}"
     assert lines[6:] == rest

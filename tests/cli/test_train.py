@@ -29,7 +29,7 @@ def test_a_model_is_trained(command):
     assert last == f"checkpoint of epoch {settings['epoch']}: {folder / 'best'}"
     assert (record["config"]["channels"], record["config"]["num_blocks"]) == (8, 1)
     assert (settings["seed"], settings["precision"], len(settings["val"])) == (3, "fp32", 1)
-    assert settings["recipe"]["learning_rate"] == registry.info("msrgcn-1l").recipe.learning_rate
+    assert settings["recipe"]["learning_rate"] == registry.info("msrgcn-1l").recipe.optimizer.learning_rate
 
 
 def test_options_reach_the_run(command):
@@ -85,7 +85,7 @@ def test_several_seeds_are_trained_at_once(command):
     errors = [float(read_log(folder)[0]["val_mm"]) for folder in folders]
     assert [checkpoint.read_config(folder)["record"]["training"]["seed"] for folder in folders] == [3, 4]
     assert " ± " in epoch
-    spread = f"{statistics.fmean(errors):.4g} ± {statistics.stdev(errors):.2g} (mean ± standard deviation)"
+    spread = f"{statistics.fmean(errors):.2f} ± {statistics.stdev(errors):.2f} (mean ± standard deviation)"
     assert last == f"lowest validation errors of 2 seeds: {spread}"
 
 

@@ -365,7 +365,7 @@ def test_recipe():
     recipe = registry.info("dmgnn").recipe
     assert recipe == registry.info("dmgnn-released").recipe
     assert [recipe.learning_rate_at(epoch) for epoch in (1, 2, 40)] == pytest.approx([1e-4, 0.98e-4, 0.98**39 * 1e-4])
-    assert recipe.epochs * recipe.steps_per_epoch == 40_000
+    assert recipe.schedule.epochs * recipe.sampling.steps_per_epoch == 40_000
 
 
 @pytest.mark.parametrize(

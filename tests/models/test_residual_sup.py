@@ -171,9 +171,12 @@ def test_statistics_are_those_of_the_training_frames():
 def test_the_recipe_is_the_authors():
     for name in NAMES:
         recipe = registry.info(name).recipe
-        assert (recipe.optimizer, recipe.sampling, recipe.batch_size, recipe.clip_norm) == ("sgd", "clips", 16, 5.0)
-        assert recipe.epochs * recipe.steps_per_epoch == 100_000
-        rates = [recipe.learning_rate_at(step // recipe.steps_per_epoch + 1) for step in (0, 9_999, 10_000, 99_999)]
+        assert (recipe.optimizer.kind, recipe.optimizer.clip_norm) == ("sgd", 5.0)
+        assert (recipe.sampling.kind, recipe.sampling.batch_size) == ("clips", 16)
+        assert recipe.schedule.epochs * recipe.sampling.steps_per_epoch == 100_000
+        rates = [
+            recipe.learning_rate_at(step // recipe.sampling.steps_per_epoch + 1) for step in (0, 9_999, 10_000, 99_999)
+        ]
         assert rates == pytest.approx([0.005, 0.005, 0.005 * 0.95, 0.005 * 0.95**9])
 
 

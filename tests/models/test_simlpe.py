@@ -172,6 +172,6 @@ def test_foreign_keys_are_refused(key):
 
 def test_the_last_quarter_trains_slowly():
     recipe = registry.info("simlpe").recipe
-    assert recipe.epochs * (recipe.steps_per_epoch or 0) == 40_000
+    assert recipe.schedule.epochs * (recipe.sampling.steps_per_epoch or 0) == 40_000
     rates = [recipe.learning_rate_at(epoch) for epoch in range(1, 41)]
     assert rates == pytest.approx([3e-4] * 30 + [1e-5] * 10)

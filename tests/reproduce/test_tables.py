@@ -62,7 +62,7 @@ def test_rows_are_what_their_names_say(name, label):
     model = build(setup, row)
     assert (model.observed_frames, model.future_frames, model.skeleton.name) == (10, 25, own.dataset)
     assert model.actions == (actions if label == "Residual sup." else ())
-    assert setup.recipe(row) == dataclasses.replace(registry.info(row.model).recipe, **row.recipe)
+    assert setup.recipe(row) == registry.info(row.model).recipe.replace(**row.recipe)
     if label.startswith("MSR-GCN-"):
         assert len(model.groupings) + 1 == int(label[8])
     if "25-12-7-4" in label or label == "MSR-GCN":

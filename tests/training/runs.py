@@ -20,12 +20,12 @@ from posegraph.evaluation.result import ActionResult, Result
 from posegraph.layers.poses import pad_last_pose
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
-from posegraph.training import TrainingResult, member, train
+from posegraph.training import Options, TrainingResult, member, train
 from tests.data.motion import ARM
 
 OBSERVED, FUTURE = 4, 3
 # `motion()` holds out wave_3, the shortest clip, which leaves 12 + 9 windows: five batches of four, and one window.
-RECIPE = Recipe(learning_rate=1e-2, batch_size=4, epochs=3)
+RECIPE = Recipe.of(learning_rate=1e-2, batch_size=4, epochs=3)
 STEPS = 5
 
 
@@ -105,8 +105,13 @@ def run(
     folder: Path, *, model: ForecastModel | None = None, data: MotionDataset | None = None, **options: Any
 ) -> TrainingResult:
     """Train a small model on the CPU, without a word."""
-    options = {"recipe": RECIPE, "report": lambda line: None, "device": "cpu", **options}
-    return train(model or small_model(), data or motion(), folder, **options)
+    recipe = options.pop("recipe", RECIPE)
+    return train(model or small_model(), data or motion(), folder, recipe=recipe, options=quiet(**options))
+
+
+def quiet(**options: Any) -> Options:
+    """Options of a run on the CPU, without a word unless told otherwise."""
+    return Options(**{"report": lambda line: None, "device": "cpu", **options})
 
 
 def clip_names(folder: Path) -> tuple[list[str], list[str]]:

@@ -15,12 +15,12 @@ from posegraph.recipe import Recipe
 from posegraph.training import loop, train, train_seeds
 from posegraph.training import run as training_run
 from posegraph.training.graphs import RecordedStep
-from tests.training.runs import identical, motion, small_model, state, weights
+from tests.training.runs import identical, motion, quiet, small_model, state, weights
 from tests.training.test_graphs import Rerun
 
 # 46 windows, six batches of eight an epoch, the last smaller: 204 steps.
 LENGTHS = (30, 28, 11)
-RECIPE = Recipe(learning_rate=1e-3, batch_size=8, epochs=34, clip_norm=1.0)
+RECIPE = Recipe.of(learning_rate=1e-3, batch_size=8, epochs=34, clip_norm=1.0)
 
 
 def data() -> MotionDataset:
@@ -32,16 +32,12 @@ def losses(folder: Path) -> list[float]:
         return [float(row["train_loss"]) for row in csv.DictReader(file)]
 
 
-def quiet(line: str) -> None:
-    pass
-
-
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory) -> Path:
     """A run of the plain loop, dropout and all."""
     folder = tmp_path_factory.mktemp("plain")
-    train(small_model(), data(), folder, recipe=RECIPE, device="cpu", acceleration="none", report=quiet)
-    assert len(losses(folder)) == RECIPE.epochs
+    train(small_model(), data(), folder, recipe=RECIPE, options=quiet(acceleration="none"))
+    assert len(losses(folder)) == RECIPE.schedule.epochs
     return folder
 
 
@@ -50,22 +46,23 @@ def assert_follows(folder: Path, plain: Path) -> None:
 
 
 def test_the_default_follows_the_plain_loop(plain, tmp_path):
-    train(small_model(), data(), tmp_path, recipe=RECIPE, device="cpu", report=quiet)
+    train(small_model(), data(), tmp_path, recipe=RECIPE, options=quiet())
     assert_follows(tmp_path, plain)
     assert not identical(state(tmp_path), state(plain))  # it is another path
 
 
 def test_recorded_steps_follow_the_plain_loop(plain, tmp_path, monkeypatch):
     recorder = Rerun()
-    made = training_run.Run._make_step
+    made = training_run.assemble
 
-    def recorded(self, precision, acceleration):
-        return RecordedStep(made(self, precision, acceleration), recorder, self.recipe.batch_size)
+    def recorded(models, windows, recipe, *rest):
+        plain = made(models, windows, recipe, *rest)
+        return dataclasses.replace(plain, step=RecordedStep(plain.step, recorder, recipe.sampling.batch_size))
 
-    monkeypatch.setattr(training_run.Run, "_make_step", recorded)
-    train(small_model(), data(), tmp_path, recipe=RECIPE, device="cpu", report=quiet)
+    monkeypatch.setattr(training_run, "assemble", recorded)
+    train(small_model(), data(), tmp_path, recipe=RECIPE, options=quiet())
     assert_follows(tmp_path, plain)
-    assert recorder.replayed == 5 * RECIPE.epochs - 3  # all but the warm-up and the last batches
+    assert recorder.replayed == 5 * RECIPE.schedule.epochs - 3  # all but the warm-up and the last batches
 
 
 # PyTorch's compilers call what PyTorch deprecates.
@@ -73,8 +70,8 @@ def test_recorded_steps_follow_the_plain_loop(plain, tmp_path, monkeypatch):
 def test_a_compiled_network_follows_the_plain_loop(tmp_path):
     for acceleration in ("none", "compile"):  # without dropout, since compiled code draws numbers of its own
         model, folder = small_model(dropout=0.0), tmp_path / acceleration
-        recipe = dataclasses.replace(RECIPE, batch_size=23, epochs=100)  # one size of batch: it compiles once
-        train(model, data(), folder, recipe=recipe, device="cpu", acceleration=acceleration, report=quiet)
+        recipe = RECIPE.replace(batch_size=23, epochs=100)  # one size of batch: it compiles once
+        train(model, data(), folder, recipe=recipe, options=quiet(acceleration=acceleration))
     assert_follows(tmp_path / "compile", tmp_path / "none")
 
 
@@ -83,7 +80,7 @@ def test_a_compiled_network_follows_the_plain_loop(tmp_path):
 def test_training_on_a_gpu_follows_the_plain_loop(tmp_path, acceleration):
     for name, kind in (("plain", "none"), ("fast", acceleration)):
         model = small_model(dropout=0.0)
-        train(model, data(), tmp_path / name, recipe=RECIPE, device="cuda", acceleration=kind, report=quiet)
+        train(model, data(), tmp_path / name, recipe=RECIPE, options=quiet(device="cuda", acceleration=kind))
     assert_follows(tmp_path / "fast", tmp_path / "plain")
 
 
@@ -96,8 +93,8 @@ def trio():
 
 def test_several_seeds_follow_the_plain_loop_each(tmp_path):
     lines: list[str] = []
-    results = train_seeds(trio(), data(), tmp_path, seeds=[5, 6, 7], recipe=RECIPE, device="cpu", report=lines.append)
-    assert len(lines) == RECIPE.epochs
+    results = train_seeds(trio(), data(), tmp_path, seeds=[5, 6, 7], recipe=RECIPE, options=quiet(report=lines.append))
+    assert len(lines) == RECIPE.schedule.epochs
     assert "validation error" in lines[0]
     assert " ± " in lines[0]
     for result, model, seed in zip(results, trio(), (5, 6, 7), strict=True):
@@ -106,10 +103,7 @@ def test_several_seeds_follow_the_plain_loop_each(tmp_path):
             data(),
             tmp_path / f"alone-{seed}",
             recipe=RECIPE,
-            seed=seed,
-            device="cpu",
-            acceleration="none",
-            report=quiet,
+            options=quiet(seed=seed, acceleration="none"),
         )
         assert result.folder == tmp_path / f"seed-{seed}"
         assert_follows(result.folder, alone.folder)
@@ -118,12 +112,12 @@ def test_several_seeds_follow_the_plain_loop_each(tmp_path):
 
 
 def test_several_seeds_are_resumed(tmp_path):
-    whole, parts = Recipe(batch_size=8, epochs=3), Recipe(batch_size=8, epochs=2)
+    whole, parts = Recipe.of(batch_size=8, epochs=3), Recipe.of(batch_size=8, epochs=2)
     models = [small_model(seed=seed, dropout=0.3) for seed in range(2)]
-    train_seeds(models, data(), tmp_path / "whole", recipe=whole, device="cpu", report=quiet)
+    train_seeds(models, data(), tmp_path / "whole", recipe=whole, options=quiet())
     for recipe in (parts, whole):
         models = [small_model(seed=seed, dropout=0.3) for seed in range(2)]
-        train_seeds(models, data(), tmp_path / "parts", recipe=recipe, device="cpu", resume=True, report=quiet)
+        train_seeds(models, data(), tmp_path / "parts", recipe=recipe, options=quiet(resume=True))
     for seed in range(2):
         own, same = (tmp_path / name / f"seed-{seed}" for name in ("parts", "whole"))
         assert losses(own) == losses(same)
@@ -132,7 +126,7 @@ def test_several_seeds_are_resumed(tmp_path):
 
 
 def test_one_seed_is_a_run_like_any_other(plain, tmp_path):
-    train_seeds([small_model()], data(), tmp_path, recipe=RECIPE, device="cpu", acceleration="none", report=quiet)
+    train_seeds([small_model()], data(), tmp_path, recipe=RECIPE, options=quiet(acceleration="none"))
     assert losses(tmp_path / "seed-0") == losses(plain)
     assert identical(weights(tmp_path / "seed-0"), weights(plain))
 
@@ -140,9 +134,10 @@ def test_one_seed_is_a_run_like_any_other(plain, tmp_path):
 # What is refused
 
 
-def refuse(match: str, models=None, **options) -> None:
+def refuse(match: str, models=None, seeds=None, **options) -> None:
+    models = trio() if models is None else models
     with pytest.raises(ConfigError, match=match):
-        train_seeds(trio() if models is None else models, data(), "unused", recipe=RECIPE, device="cpu", **options)
+        train_seeds(models, data(), "unused", seeds=seeds, recipe=RECIPE, options=quiet(**options))
     assert not Path("unused").exists()
 
 

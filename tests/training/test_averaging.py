@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 
 import torch
 from torch import nn
@@ -16,13 +15,14 @@ from tests.training.runs import (
     assert_same_run,
     identical,
     motion,
+    quiet,
     run,
     small_model,
     state,
     weights,
 )
 
-AVERAGED = dataclasses.replace(RECIPE, averaging=0.9, epochs=2)
+AVERAGED = RECIPE.replace(averaging=0.9, epochs=2)
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -88,7 +88,7 @@ def test_an_average_goes_on_from_its_state():
 
 def test_the_average_is_validated_and_kept(tmp_path):
     model = small_model()
-    result = run(tmp_path, model=model, recipe=dataclasses.replace(AVERAGED, epochs=1))
+    result = run(tmp_path, model=model, recipe=AVERAGED.replace(epochs=1))
     stored = state(tmp_path)
     kept = weights(tmp_path)
     assert all(torch.equal(kept[key.removeprefix("average.")], stored[key]) for key in stored
@@ -102,15 +102,15 @@ def test_the_average_is_validated_and_kept(tmp_path):
 
 def test_a_run_with_an_average_is_resumed(tmp_path):
     run(tmp_path / "whole", recipe=AVERAGED)
-    run(tmp_path / "parts", recipe=dataclasses.replace(AVERAGED, epochs=1))
+    run(tmp_path / "parts", recipe=AVERAGED.replace(epochs=1))
     run(tmp_path / "parts", recipe=AVERAGED, model=small_model(seed=4), resume=True)
     assert_same_run(tmp_path / "parts", tmp_path / "whole")
 
 
 def test_several_seeds_have_an_average_each(tmp_path):
-    recipe = dataclasses.replace(AVERAGED, learning_rate=1e-3)
+    recipe = AVERAGED.replace(learning_rate=1e-3)
     models = [small_model(seed=seed, dropout=0.0) for seed in range(2)]
-    train_seeds(models, motion(), tmp_path, recipe=recipe, device="cpu", report=lambda line: None)
+    train_seeds(models, motion(), tmp_path, recipe=recipe, options=quiet())
     observed = motion().train_windows(OBSERVED, FUTURE).batch([0, 5, 9])[:, :OBSERVED]
     for seed in range(2):
         alone = run(tmp_path / f"alone-{seed}", model=small_model(seed=seed, dropout=0.0), recipe=recipe, seed=seed)

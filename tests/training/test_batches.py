@@ -8,7 +8,7 @@ import torch
 from posegraph import data
 from posegraph.data import Windows
 from posegraph.errors import ConfigError
-from posegraph.recipe import Recipe
+from posegraph.recipe import Augmentation, Sampling
 from posegraph.skeleton.skeleton import Skeleton
 from posegraph.training.augmentation import Turn
 from posegraph.training.batches import Batches, window_order
@@ -44,13 +44,14 @@ def test_labels_go_with_their_windows():
 def test_windows_play_backwards():
     numbers = torch.tensor([[3, 0], [1, 2]])
     (forwards,) = Batches(WINDOWS, ELBOW)(numbers)
-    (backwards,) = Batches(WINDOWS, ELBOW, reverse=1.0)(numbers)
+    (backwards,) = Batches(WINDOWS, ELBOW, augmentation=Augmentation(reverse=1 - 1e-9))(numbers)
     assert torch.equal(backwards, forwards.flip(2))
 
 
 def test_some_windows_play_backwards():
     torch.manual_seed(0)
-    (window,) = Batches(WINDOWS, ELBOW, reverse=0.25)(torch.zeros(2, 2000, dtype=torch.int64))
+    reversing = Batches(WINDOWS, ELBOW, augmentation=Augmentation(reverse=0.25))
+    (window,) = reversing(torch.zeros(2, 2000, dtype=torch.int64))
     share = (window[..., 0, 0, 0] != 0).double().mean(1)
     assert ((share - 0.25).abs() < 5 * (0.25 * 0.75 / 2000) ** 0.5).all()
 
@@ -61,7 +62,9 @@ def test_windows_are_mirrored():
     numbers = torch.tensor([[0, 1], [2, 0]])
     (plain,) = Batches(windows, hands)(numbers)
     torch.manual_seed(0)
-    found = torch.stack([Batches(windows, hands, mirror=0.5)(numbers)[0] for _ in range(200)])
+    found = torch.stack(
+        [Batches(windows, hands, augmentation=Augmentation(mirror=0.5))(numbers)[0] for _ in range(200)]
+    )
     image = plain[..., [0, 2, 1], :] * torch.tensor([1.0, 1.0, -1.0])
     mirrored = (found == image).all(-1).all(-1).all(-1)
     assert ((found == plain).all(-1).all(-1).all(-1) ^ mirrored).all()
@@ -72,7 +75,7 @@ def test_a_mirror_needs_pairs():
     with pytest.raises(
         ConfigError, match=r"mirror: expected a skeleton of positions with mirrored pairs, got 'elbow-used'"
     ):
-        Batches(WINDOWS, ELBOW, mirror=0.5)
+        Batches(WINDOWS, ELBOW, augmentation=Augmentation(mirror=0.5))
 
 
 def two_clips() -> Windows:
@@ -86,7 +89,7 @@ def two_clips() -> Windows:
 def test_windows_play_faster_and_slower():
     windows, numbers = two_clips(), torch.arange(9).repeat(2, 400)
     torch.manual_seed(0)
-    (played,) = Batches(windows, ELBOW, speed=0.4)(numbers)
+    (played,) = Batches(windows, ELBOW, augmentation=Augmentation(speed=0.4))(numbers)
     path = played[..., 0, 0]
     steps = path.diff(dim=-1)
     torch.testing.assert_close(steps, steps[..., :1].expand_as(steps), rtol=1e-3, atol=1e-2)  # one speed a window
@@ -107,7 +110,7 @@ def test_windows_play_faster_and_slower():
 def test_windows_at_the_end_of_a_clip_begin_sooner():
     windows = two_clips()
     torch.manual_seed(0)
-    (played,) = Batches(windows, ELBOW, speed=0.4)(torch.full((500,), 5))
+    (played,) = Batches(windows, ELBOW, augmentation=Augmentation(speed=0.4))(torch.full((500,), 5))
     path = played[..., 0, 0]
     fast = path[:, 1] - path[:, 0] > 1
     assert fast.any()
@@ -121,7 +124,7 @@ def test_places_between_frames_are_exact_in_long_recordings():
     starts = torch.tensor([frames.shape[0] - 20 + k for k in range(14)])
     windows = Windows(frames, starts, observed_frames=4, future_frames=3)
     torch.manual_seed(0)
-    (played,) = Batches(windows, ELBOW, speed=0.3)(torch.full((300,), 5))
+    (played,) = Batches(windows, ELBOW, augmentation=Augmentation(speed=0.3))(torch.full((300,), 5))
     steps = played[..., 0, 0].diff(dim=-1)
     torch.testing.assert_close(steps, steps[:, :1].expand_as(steps), rtol=1e-4, atol=1e-5)
 
@@ -131,15 +134,14 @@ def test_limbs_turn_if_asked_for():
     windows, numbers = clips.train_windows(10, 25), torch.arange(6)
     (plain,) = Batches(windows, clips.skeleton)(numbers)
     torch.manual_seed(3)
-    (turned,) = Batches(windows, clips.skeleton, turn=0.2)(numbers)
+    (turned,) = Batches(windows, clips.skeleton, augmentation=Augmentation(turn=0.2))(numbers)
     torch.manual_seed(3)
     torch.testing.assert_close(turned, Turn(clips.skeleton, 0.2, torch.device("cpu"))(plain))
 
 
 def test_an_order_takes_each_window_once_and_follows_its_seed():
-    recipe = Recipe(batch_size=4)
-    order = window_order(WINDOWS, recipe, 0, 1)
+    order = window_order(WINDOWS, Sampling(batch_size=4), 0, 1)
     assert sorted(order.tolist()) == list(range(14))
-    assert torch.equal(order, window_order(WINDOWS, recipe, 0, 1))
+    assert torch.equal(order, window_order(WINDOWS, Sampling(batch_size=4), 0, 1))
     for seed, epoch in ((1, 1), (0, 2)):
-        assert not torch.equal(order, window_order(WINDOWS, recipe, seed, epoch))
+        assert not torch.equal(order, window_order(WINDOWS, Sampling(batch_size=4), seed, epoch))

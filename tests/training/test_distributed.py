@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 from posegraph import checkpoint
 from posegraph.training import train
-from posegraph.training.distributed import Processes, default_device, join_processes
-from tests.training.runs import identical, motion, read_log, small_model, state
+from posegraph.training.distributed import Processes, join_processes
+from tests.training.runs import identical, motion, quiet, read_log, small_model, state
 from tests.training.worker import LENGTHS, ONE_STEP, RECIPE
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +85,7 @@ def test_all_processes_end_with_the_same_weights(folder, name):
 
 def test_gradients_are_those_of_the_whole_batch(folder, tmp_path, linear):
     model = small_model(linear)
-    train(model, motion(LENGTHS), tmp_path, recipe=ONE_STEP, validation=[], report=lambda line: None, device="cpu")
+    train(model, motion(LENGTHS), tmp_path, recipe=ONE_STEP, options=quiet(validation=[]))
     found = tensors(folder, "gradient")
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(found[f"grad.{name}"], parameter.grad, rtol=1e-5, atol=1e-6)
@@ -94,7 +94,7 @@ def test_gradients_are_those_of_the_whole_batch(folder, tmp_path, linear):
 
 def test_epochs_are_those_of_a_single_process(folder, tmp_path, linear):
     model = small_model(linear)
-    train(model, motion(LENGTHS), tmp_path, recipe=RECIPE, validation=[], report=lambda line: None, device="cpu")
+    train(model, motion(LENGTHS), tmp_path, recipe=RECIPE, options=quiet(validation=[]))
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(tensors(folder, "linear")[name], parameter.detach(), rtol=0, atol=1e-6)
     pairs = zip(read_log(folder / "linear"), read_log(tmp_path), strict=True)
@@ -141,9 +141,3 @@ def test_windows_must_suffice_for_all_processes(folder):
         assert message.startswith("batch_size: expected at least one window for each of 2 processes, got 1. Enlarge")
     for message in ended(folder, "few"):
         assert message.startswith("batch: expected at least two training windows a process, got 3 windows for 2 proc")
-
-
-@pytest.mark.parametrize(("available", "device"), [(True, "cuda"), (False, "cpu")])
-def test_a_gpu_is_taken_if_there_is_one(monkeypatch, available, device):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert default_device() == device

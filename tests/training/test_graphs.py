@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer
 from posegraph.training.batches import Batches
 from posegraph.training.graphs import CudaRecorder, RecordedStep
 from posegraph.training.steps import PlainStep, make_optimizer, set_learning_rate
@@ -38,7 +38,7 @@ class Rerun:
 def plain_step(device: torch.device = CPU, fused: bool = False) -> PlainStep:
     model = small_model(dropout=0.0).to(device).train()
     windows = motion().train_windows(OBSERVED, FUTURE).to(device)
-    optimizer = make_optimizer(Recipe(learning_rate=1e-3), model.parameters(), device, fused=fused)
+    optimizer = make_optimizer(Optimizer(learning_rate=1e-3), model.parameters(), device, fused=fused)
     return PlainStep(model, Batches(windows, model.skeleton), optimizer, clip_norm=1.0)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ from tests.training.runs import (
 
 def test_learning_rates_are_those_of_the_authors(tmp_path, each_step):
     """Their code multiplies the rate at the start of every epoch whose number the period divides."""
-    recipe = Recipe(learning_rate=2e-4, decay=0.98, decay_every=2, batch_size=8, epochs=5)
+    recipe = Recipe.of(learning_rate=2e-4, decay=0.98, decay_every=2, batch_size=8, epochs=5)
     used: list[float] = []
     each_step(lambda number, step, _: used.append(step.optimizer.param_groups[0]["lr"]))
     run(tmp_path, recipe=recipe)
@@ -53,7 +52,7 @@ def test_learning_rates_are_those_of_the_authors(tmp_path, each_step):
 def test_the_recipe_defaults_to_that_of_the_model(tmp_path):
     run(tmp_path, recipe=None, time_limit=0)
     recorded = checkpoint.read_config(tmp_path)["record"]["training"]["recipe"]
-    authors = dataclasses.asdict(registry.info("traj-gcn").recipe)
+    authors = registry.info("traj-gcn").recipe.to_dict()
     assert recorded == {key: value for key, value in authors.items() if key != "epochs"}
 
 
@@ -62,7 +61,7 @@ def one_step(folder: Path, linear: str, **recipe: Any) -> tuple[dict[str, torch.
     model = small_model(linear)
     assert isinstance(model, LinearForecast)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    run(folder, model=model, recipe=Recipe(batch_size=99, epochs=1, learning_rate=0.1, **recipe), validation=[])
+    run(folder, model=model, recipe=Recipe.of(batch_size=99, epochs=1, learning_rate=0.1, **recipe), validation=[])
     return before, model
 
 
@@ -90,7 +89,7 @@ def test_a_step_follows_the_gradient_of_the_loss(tmp_path, linear):
 def test_the_logged_loss_is_the_mean_over_windows(tmp_path, linear):
     """With batches of eight, eight and five, and steps too small to matter."""
     model = small_model(linear)
-    run(tmp_path, model=model, recipe=Recipe(learning_rate=1e-12, batch_size=8, epochs=1))
+    run(tmp_path, model=model, recipe=Recipe.of(learning_rate=1e-12, batch_size=8, epochs=1))
     windows = motion((18, 15)).train_windows(OBSERVED, FUTURE).batch(list(range(21)))
     loss = model.loss(model(windows[:, :OBSERVED]), windows)
     assert float(read_log(tmp_path)[0]["train_loss"]) == pytest.approx(loss.item(), rel=1e-5)
@@ -121,14 +120,14 @@ def test_weight_decay_is_an_l2_penalty(tmp_path, linear):
 def test_a_last_batch_of_one_is_left_out(tmp_path, each_step, batch_size, sizes):
     seen: list[int] = []
     each_step(lambda step, run, window: seen.append(len(window)))
-    run(tmp_path, recipe=Recipe(batch_size=batch_size, epochs=1))
+    run(tmp_path, recipe=Recipe.of(batch_size=batch_size, epochs=1))
     assert seen == sizes
 
 
 def test_every_window_comes_once_an_epoch_in_another_order(tmp_path, each_step):
     seen: list[torch.Tensor] = []
     each_step(lambda step, run, window: seen.append(window))
-    run(tmp_path, recipe=Recipe(batch_size=7, epochs=2))
+    run(tmp_path, recipe=Recipe.of(batch_size=7, epochs=2))
     first, second = torch.cat(seen[:3]), torch.cat(seen[3:])
     windows = motion((18, 15)).train_windows(OBSERVED, FUTURE).batch(list(range(21)))
     for epoch in (first, second):
@@ -147,7 +146,7 @@ def numbers_of(batches: list[torch.Tensor], data: MotionDataset) -> list[int]:
 def test_an_epoch_of_steps_takes_every_window_once_a_pass(tmp_path, each_step):
     seen: list[torch.Tensor] = []
     each_step(lambda step, run, window: seen.append(window))
-    run(tmp_path, recipe=Recipe(batch_size=7, steps_per_epoch=6, epochs=1))  # 21 windows: twice
+    run(tmp_path, recipe=Recipe.of(batch_size=7, steps_per_epoch=6, epochs=1))  # 21 windows: twice
     found = numbers_of(seen, motion((18, 15)))
     assert sorted(found[:21]) == sorted(found[21:]) == list(range(21))
     assert found[:21] != found[21:]
@@ -157,7 +156,7 @@ def test_sampling_clips_draws_each_clip_as_often(tmp_path, each_step):
     seen: list[torch.Tensor] = []
     each_step(lambda step, run, window: seen.append(window))
     data = motion((27, 9, 8))  # 21 windows, 3, and the shortest clip held out
-    run(tmp_path, data=data, recipe=Recipe(batch_size=40, steps_per_epoch=10, epochs=1, sampling="clips"))
+    run(tmp_path, data=data, recipe=Recipe.of(batch_size=40, steps_per_epoch=10, epochs=1, sampling="clips"))
     assert [len(batch) for batch in seen] == [40] * 10
     found = numbers_of(seen, motion((27, 9)))
     assert set(found) == set(range(24))
@@ -167,7 +166,7 @@ def test_sampling_clips_draws_each_clip_as_often(tmp_path, each_step):
 def test_windows_are_played_backwards_as_often_as_the_recipe_says(tmp_path, each_step):
     seen: list[torch.Tensor] = []
     each_step(lambda step, run, window: seen.append(window))
-    run(tmp_path, recipe=Recipe(batch_size=21, steps_per_epoch=10, epochs=1, reverse=0.3))
+    run(tmp_path, recipe=Recipe.of(batch_size=21, steps_per_epoch=10, epochs=1, reverse=0.3))
     forwards = motion((18, 15)).train_windows(OBSERVED, FUTURE).batch(range(21))
     backwards = 0
     for window in torch.cat(seen):
@@ -188,7 +187,7 @@ def test_gradient_descent_is_without_momentum(tmp_path, each_step):
                 torch.testing.assert_close(parameter, old - 0.1 * (parameter.grad + 0.5 * old))
 
     each_step(compare)
-    recipe = Recipe(0.1, optimizer="sgd", weight_decay=0.5, batch_size=4, epochs=1)
+    recipe = Recipe.of(learning_rate=0.1, optimizer="sgd", weight_decay=0.5, batch_size=4, epochs=1)
     run(tmp_path, model=model, recipe=recipe)
 
 
@@ -212,7 +211,7 @@ def test_models_with_labels_are_told_the_action(tmp_path):
         clips = [waving_clip(12, "a"), waving_clip(14, "b"), waving_clip(12, "c", "bow"), waving_clip(13, "d", "bow")]
         data = MotionDataset("arms", ARM, {"train": clips})
         model = registry.build("labelled-test", skeleton=ARM, observed_frames=OBSERVED, future_frames=FUTURE)
-        run(tmp_path, model=model, data=data, recipe=Recipe(batch_size=3, epochs=1))
+        run(tmp_path, model=model, data=data, recipe=Recipe.of(batch_size=3, epochs=1))
     finally:
         registry.unregister("labelled-test")
     for label, clip in ((0, clips[3]), (1, clips[1])):  # the others are held out
@@ -224,7 +223,7 @@ def test_statistics_are_fitted_to_training_windows_alone(tmp_path):
     model = small_model("msrgcn-1l")
     high = waving_clip(12, "high")
     high.poses.mul_(3)
-    run(tmp_path, model=model, data=motion(val=[high]), recipe=Recipe(epochs=1))
+    run(tmp_path, model=model, data=motion(val=[high]), recipe=Recipe.of(epochs=1))
     windows = motion().train_windows(OBSERVED, FUTURE)
     assert float(model.normalizer.maximum) == float(windows.frames.max())
     assert float(model.normalizer.minimum) == float(windows.frames.min())
@@ -233,7 +232,7 @@ def test_statistics_are_fitted_to_training_windows_alone(tmp_path):
 def test_training_learns_a_motion(tmp_path):
     """A swing is a linear recurrence, which a network overfits and zero velocity cannot follow."""
     data = motion((40, 40), val=[waving_clip(40, "wave_1")])
-    recipe = Recipe(learning_rate=1e-2, decay=0.95, batch_size=16, epochs=40)
+    recipe = Recipe.of(learning_rate=1e-2, decay=0.95, batch_size=16, epochs=40)
     model = small_model("msrgcn-1l", channels=16, dropout=0.0)
     result = run(tmp_path, model=model, data=data, recipe=recipe)
     still = evaluate(
@@ -251,14 +250,14 @@ def test_real_motion_is_learned_from(tmp_path):
     running = read_cmu(samples(), actions=["running"])
     seed_everything(0)
     model = registry.build("msrgcn-1l", skeleton="cmu", channels=8, num_blocks=1)
-    run(tmp_path, model=model, data=running, recipe=Recipe(learning_rate=1e-3, epochs=2))
+    run(tmp_path, model=model, data=running, recipe=Recipe.of(learning_rate=1e-3, epochs=2))
     first, second = read_log(tmp_path)
     assert float(second["val_mm"]) < float(first["val_mm"])
     assert clip_names(tmp_path)[1] == [min(running.clips["train"], key=lambda clip: clip.num_frames).name]
 
 
 def test_bf16_trains_on_the_cpu(uninterrupted, tmp_path):
-    run(tmp_path, precision="bf16", recipe=dataclasses.replace(RECIPE, epochs=6))
+    run(tmp_path, precision="bf16", recipe=RECIPE.replace(epochs=6))
     losses = [float(row["train_loss"]) for row in read_log(tmp_path)]
     assert losses[-1] < losses[0]
     found = weights(tmp_path)
@@ -289,7 +288,7 @@ def test_fp16_needs_a_gpu(tmp_path):
 
 
 def test_unknown_precisions_are_refused(tmp_path):
-    with pytest.raises(ConfigError, match="precision: expected one of 'fp32', 'bf16', 'fp16'; got 'fp8'"):
+    with pytest.raises(ConfigError, match="precision: expected one of 'fp32', 'tf32', 'bf16', 'fp16'; got 'fp8'"):
         run(tmp_path, precision="fp8")
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 import torch
 
@@ -88,13 +86,13 @@ def test_the_epoch_with_the_lowest_error_becomes_the_checkpoint(tmp_path, monkey
     assert (result.best_epoch, result.best_error) == (best, errors[best - 1])
     model = small_model()
     fake_errors(monkeypatch, *errors)
-    run(tmp_path / "until", model=model, recipe=dataclasses.replace(RECIPE, epochs=best))
+    run(tmp_path / "until", model=model, recipe=RECIPE.replace(epochs=best))
     assert identical(weights(tmp_path / "all"), dict(model.state_dict()))
 
 
 def test_the_best_epoch_outlives_an_interruption(tmp_path, monkeypatch):
     fake_errors(monkeypatch, 1.0, 3.0, 2.0)
-    run(tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1))
+    run(tmp_path, recipe=RECIPE.replace(epochs=1))
     best = weights(tmp_path)
     assert run(tmp_path, resume=True).best_epoch == 1
     assert identical(weights(tmp_path), best)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import os
 import re
@@ -129,7 +128,7 @@ def test_rows_of_epochs_that_are_done_again_are_dropped(uninterrupted, tmp_path,
         raise RuntimeError("the machine went down")
 
     with monkeypatch.context() as patch:
-        run(tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1))
+        run(tmp_path, recipe=RECIPE.replace(epochs=1))
         patch.setattr(training_run, "store", down)
         with pytest.raises(RuntimeError, match="went down"):
             run(tmp_path, resume=True)
@@ -139,7 +138,7 @@ def test_rows_of_epochs_that_are_done_again_are_dropped(uninterrupted, tmp_path,
 
 
 def test_a_finished_run_can_go_on_for_longer(uninterrupted, tmp_path):
-    first = run(tmp_path, recipe=dataclasses.replace(RECIPE, epochs=2))
+    first = run(tmp_path, recipe=RECIPE.replace(epochs=2))
     assert first.finished
     assert run(tmp_path, resume=True).epochs == 3
     assert_same_run(tmp_path, uninterrupted)
@@ -186,7 +185,7 @@ def test_every_kind_of_training_can_be_interrupted(tmp_path, each_step, device, 
     "changes", [{"optimizer": "sgd"}, {"sampling": "clips", "steps_per_epoch": STEPS}, {"reverse": 0.5}]
 )
 def test_an_interrupted_run_of_any_recipe_continues(tmp_path, each_step, changes):
-    recipe = dataclasses.replace(RECIPE, **changes)
+    recipe = RECIPE.replace(**changes)
     run(tmp_path / "whole", recipe=recipe)
     each_step(lambda step, *_: os.kill(os.getpid(), signal.SIGINT) if step == STEPS + 2 else None)
     assert not run(tmp_path / "parts", recipe=recipe).finished
@@ -243,7 +242,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
 
 
 def test_tensorboard_has_the_numbers_of_the_csv_file(tmp_path):
-    run(tmp_path, recipe=dataclasses.replace(RECIPE, epochs=2))
+    run(tmp_path, recipe=RECIPE.replace(epochs=2))
     run(tmp_path, resume=True)
     with (tmp_path / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -275,7 +274,7 @@ def test_a_folder_with_a_run_is_not_overwritten(uninterrupted):
     ("changes", "message"),
     [
         ({"seed": 5}, "another seed: 0 in place of 5"),
-        ({"recipe": dataclasses.replace(RECIPE, batch_size=8)}, "another recipe: .*'batch_size': 4.* in place of"),
+        ({"recipe": RECIPE.replace(batch_size=8)}, "another recipe: .*'batch_size': 4.* in place of"),
         (
             {"validation": []},
             r"another train and val: \['wave_1', 'wave_2'\] in place of \['wave_1', 'wave_2', 'wave_3'",
@@ -324,5 +323,5 @@ def test_tuples_among_the_settings_do_not_hinder_resumption(tmp_path):
     small = {"channels": (8, 8), "num_blocks": 1, "finest_end_blocks": 1}
     for epochs in (1, 2):
         model = registry.build("msrgcn-released", skeleton="cmu", **small)
-        recipe = Recipe(epochs=epochs, batch_size=4)
+        recipe = Recipe.of(epochs=epochs, batch_size=4)
         assert run(tmp_path, model=model, data=data, recipe=recipe, resume=epochs > 1).epochs == epochs

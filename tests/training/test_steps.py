@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from posegraph import registry
 from posegraph.errors import ConfigError
 from posegraph.models.base import ForecastModel
-from posegraph.recipe import Recipe
+from posegraph.recipe import Optimizer
 from posegraph.training.batches import Batches
 from posegraph.training.steps import PlainStep, StackedStep, make_optimizer, set_learning_rate, stack
 from tests.data.motion import ARM
@@ -24,9 +24,11 @@ EXACT = Batches(dataclasses.replace(WINDOWS, frames=WINDOWS.frames.double()), AR
 NAMES = [name for name in registry.names() if name != "zero-velocity"]
 
 
-def plain_step(model: ForecastModel, recipe: Recipe, *, fused: bool = False, batches: Batches = BATCHES) -> PlainStep:
-    optimizer = make_optimizer(recipe, model.parameters(), CPU, fused=fused)
-    return PlainStep(model.train(), batches, optimizer, clip_norm=recipe.clip_norm)
+def plain_step(
+    model: ForecastModel, settings: Optimizer, *, fused: bool = False, batches: Batches = BATCHES
+) -> PlainStep:
+    optimizer = make_optimizer(settings, model.parameters(), CPU, fused=fused)
+    return PlainStep(model.train(), batches, optimizer, clip_norm=settings.clip_norm)
 
 
 def batches(count: int, shape: tuple[int, ...]) -> list[torch.Tensor]:
@@ -51,7 +53,7 @@ class Waits(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", ["traj-gcn", "msrgcn-1l", "pgbig", "residual-sup"])
 def test_a_step_never_waits_for_the_device(name):
-    step = plain_step(small_model(name), Recipe(clip_norm=1.0), fused=True)
+    step = plain_step(small_model(name), Optimizer(clip_norm=1.0), fused=True)
     for numbers in batches(2, (4,)):
         with Waits() as waits:
             step(numbers)
@@ -77,14 +79,14 @@ def trio(name: str = "traj-gcn", **settings: float) -> list[ForecastModel]:
 @pytest.mark.parametrize("clip_norm", [None, 0.5])
 @pytest.mark.parametrize("name", ["traj-gcn", "msrgcn-1l", "pgbig", "residual-sup"])
 def test_stacked_models_get_the_gradients_of_their_own_steps(name, clip_norm):
-    recipe = Recipe(learning_rate=1e-9, optimizer="sgd", clip_norm=clip_norm)
+    settings = Optimizer(kind="sgd", learning_rate=1e-9, clip_norm=clip_norm)
     models = [model.double() for model in trio(name)]  # norms of a few windows make much of the last bits of float32
     alone = copy.deepcopy(models)
-    together = StackedStep(models, EXACT, recipe)
+    together = StackedStep(models, EXACT, settings)
     (numbers,) = batches(1, (3, 6))
     losses = together(numbers)
     for index, model in enumerate(alone):
-        step = plain_step(model, recipe, batches=EXACT)
+        step = plain_step(model, settings, batches=EXACT)
         torch.testing.assert_close(losses[index], step(numbers[index]), rtol=1e-5, atol=0)
         size = max(float(p.grad.abs().max()) for p in model.parameters() if p.grad is not None)
         for key, parameter in model.named_parameters():
@@ -101,7 +103,7 @@ def test_stacked_models_get_the_gradients_of_their_own_steps(name, clip_norm):
 def test_the_models_hold_what_is_trained():
     models = trio()
     before = [{key: value.clone() for key, value in model.state_dict().items()} for model in models]
-    step = StackedStep(models, BATCHES, Recipe(learning_rate=1e-2))
+    step = StackedStep(models, BATCHES, Optimizer(learning_rate=1e-2))
     step(batches(1, (3, 4))[0])
     for model, old in zip(models, before, strict=True):
         assert all(not torch.equal(value, old[key]) for key, value in model.state_dict().items() if "weight" in key)
@@ -120,7 +122,7 @@ def test_stacking_shares_memory_and_leaves_constants_alone():
 
 def test_dropout_differs_between_stacked_models():
     models = [small_model(seed=0, dropout=0.5) for _ in range(2)]
-    step = StackedStep(models, BATCHES, Recipe())
+    step = StackedStep(models, BATCHES, Optimizer())
     losses = step(batches(1, (1, 6))[0].expand(2, -1))
     assert float(losses[0]) != float(losses[1])
 
@@ -131,7 +133,7 @@ def test_frozen_parameters_are_refused():
     with pytest.raises(
         ConfigError, match=r"expected all parameters to be trained, got frozen ones\. Train such models"
     ):
-        StackedStep(models, BATCHES, Recipe())
+        StackedStep(models, BATCHES, Optimizer())
 
 
 class Reading(ForecastModel):
@@ -147,7 +149,7 @@ class Reading(ForecastModel):
 
 
 def test_models_that_read_numbers_cannot_be_stacked():
-    step = StackedStep([Reading(), Reading()], BATCHES, Recipe())
+    step = StackedStep([Reading(), Reading()], BATCHES, Optimizer())
     with pytest.raises(ConfigError, match=r"seeds: expected a model whose operations .* Reading has one .* one by one"):
         step(batches(1, (2, 4))[0])
 
@@ -157,8 +159,8 @@ def test_models_that_read_numbers_cannot_be_stacked():
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_fused_optimisers_follow_the_plain_ones(optimizer):
-    recipe = Recipe(learning_rate=1e-3, weight_decay=1e-3, optimizer=optimizer)
-    plain, fused = (plain_step(small_model("msrgcn-1l", dropout=0.0), recipe, fused=kind) for kind in (False, True))
+    settings = Optimizer(kind=optimizer, learning_rate=1e-3, weight_decay=1e-3)
+    plain, fused = (plain_step(small_model("msrgcn-1l", dropout=0.0), settings, fused=kind) for kind in (False, True))
     for number, numbers in enumerate(batches(20, (8,)), start=1):
         for step in (plain, fused):
             set_learning_rate(step.optimizer, 1e-3 / number)

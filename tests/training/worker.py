@@ -20,15 +20,15 @@ from posegraph import registry
 from posegraph.errors import ConfigError
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
+from posegraph.training import Options, train
 from posegraph.training import run as training_run
-from posegraph.training import train
 from posegraph.training.steps import PlainStep
 from tests.training.runs import LinearForecast, motion, small_model
 
 # Twelve windows: three batches of four, two windows a process each.
 LENGTHS = (18,)
-RECIPE = Recipe(learning_rate=1e-2, batch_size=4, epochs=2)
-ONE_STEP = Recipe(learning_rate=1e-2, batch_size=12, epochs=1)
+RECIPE = Recipe.of(learning_rate=1e-2, batch_size=4, epochs=2)
+ONE_STEP = Recipe.of(learning_rate=1e-2, batch_size=12, epochs=1)
 
 
 def main(folder: Path) -> None:
@@ -38,9 +38,10 @@ def main(folder: Path) -> None:
     training_run._AGREE_STEPS = 1  # notice interruptions at every step, since there are few
 
     def run(name: str, model: ForecastModel, out: str = "", **options: Any) -> None:
-        options = {"recipe": RECIPE, "validation": [], **options}
+        recipe = options.pop("recipe", RECIPE)
         lines: list[str] = []
-        result = train(model, motion(LENGTHS), folder / (out or name), report=lines.append, **options)
+        how = Options(**{"validation": [], "report": lines.append, **options})
+        result = train(model, motion(LENGTHS), folder / (out or name), recipe=recipe, options=how)
         tensors = {key: value.contiguous() for key, value in model.named_parameters()}
         tensors |= {f"grad.{key}": p.grad for key, p in model.named_parameters() if p.grad is not None}
         save_file(tensors, folder / f"{name}-{rank}.safetensors")
@@ -63,11 +64,17 @@ def main(folder: Path) -> None:
     run("resumed", small_model(seed=7, dropout=0.3), resume=True)
 
     try:
-        train(small_model(), motion((9,)), folder / "few", validation=[], recipe=RECIPE)
+        train(small_model(), motion((9,)), folder / "few", recipe=RECIPE, options=Options(validation=[]))
     except ConfigError as error:
         (folder / f"few-{rank}.json").write_text(json.dumps(str(error)))
     try:
-        train(small_model(), motion(LENGTHS), folder / "tiny", validation=[], recipe=Recipe(batch_size=1))
+        train(
+            small_model(),
+            motion(LENGTHS),
+            folder / "tiny",
+            recipe=Recipe.of(batch_size=1),
+            options=Options(validation=[]),
+        )
     except ConfigError as error:
         (folder / f"tiny-{rank}.json").write_text(json.dumps(str(error)))
 

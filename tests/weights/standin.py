@@ -20,10 +20,9 @@ def train(folder: Path, seed: int, *, validation: list[str] | None = None) -> Pa
     training.seed_everything(seed)
     model = registry.build(MODEL, skeleton="cmu", **SETTINGS)
     clips = data.load("cmu", "samples", actions=_ACTIONS)
-    recipe = Recipe(learning_rate=3e-3, epochs=1, steps_per_epoch=20)
-    training.train(
-        model, clips, folder, recipe=recipe, seed=seed, validation=validation, device="cpu", report=lambda line: None
-    )
+    recipe = Recipe.of(learning_rate=3e-3, epochs=1, steps_per_epoch=20)
+    options = training.Options(seed=seed, validation=validation, device="cpu", report=lambda line: None)
+    training.train(model, clips, folder, recipe=recipe, options=options)
     return folder
 
 
