@@ -253,4 +253,4 @@ def test_a_folder_without_checkpoint_is_refused(tmp_path):
 def test_a_smoke_run_takes_a_few_steps_in_place_of_the_recipe():
     own = registry.info("traj-gcn").recipe
     assert setup_of().recipe(Row("mine", "traj-gcn")) == own
-    assert setup_of(steps=3).recipe(TRAJ) == dataclasses.replace(own, batch_size=4, epochs=1, steps_per_epoch=3)
+    assert setup_of(steps=3).recipe(TRAJ) == own.replace(batch_size=4, epochs=1, steps_per_epoch=3)
