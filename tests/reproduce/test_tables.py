@@ -10,7 +10,7 @@ from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.evaluation import published
 from posegraph.reproduce import Row, tables
 from posegraph.reproduce.coverage import Coverage
-from posegraph.reproduce.runs import Setup, build
+from posegraph.reproduce.setup import Setup, build
 from posegraph.skeleton import presets
 from tests.data.motion import still_clip
 from tests.reproduce.arms import TRAJ, table
