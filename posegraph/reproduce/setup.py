@@ -99,6 +99,7 @@ def build(setup: Setup, row: Row) -> ForecastModel:
 
 
 def model_settings(setup: Setup, row: Row) -> dict[str, Any]:
+    """Settings of a row's model: the row's, and the actions of the data set if the model takes labels."""
     takes_labels = any(field.name == "actions" for field in dataclasses.fields(registry.info(row.model).config))
     return ({"actions": setup.dataset.actions} if takes_labels else {}) | dict(row.settings)
 
@@ -116,6 +117,7 @@ def score(setup: Setup, row: Row, model: ForecastModel, origin: str, **facts: An
 
 
 def evaluate_actions(setup: Setup, model: ForecastModel, actions: Sequence[str]) -> evaluation.Result:
+    """Measure a model on some actions at every forecast frame, by the rule of the table."""
     table = setup.table
     protocol = evaluation.Protocol(
         setup.dataset.name,

@@ -44,6 +44,8 @@ def get(name: str) -> Table:
     return _TABLES[full]
 
 
+_ACTIONS: dict[str, dict[str, Any]] = {"cmu": {"actions": cmu.ACTIONS}, "h36m": {"actions": h36m.ACTIONS}}
+
 _SIX = (1, 3, 7, 9, 13, 24)
 
 _SHORT, _LONG = _SIX[:4], _SIX[4:]
@@ -126,7 +128,7 @@ def _table(
         frames=frames,
         sources=(f"MSR-GCN paper, Table {number}", _ALL_NUMBERS),
         notes=(_SELECTION, *notes),
-        **{"actions": {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}[dataset], **others},
+        **{**_ACTIONS[dataset], **others},
     )
 
 

@@ -21,9 +21,8 @@ from tests.training.runs import FUTURE, OBSERVED
 
 
 def quiet(own, folder, *, dataset=None, **options):
-    return reproduce(
-        own, dataset or arms(), folder, Options(**{"device": "cpu", "report": lambda line: None, **options})
-    )
+    options = {"device": "cpu", "report": lambda line: None, **options}
+    return reproduce(own, dataset or arms(), folder, Options(**options))
 
 
 def numbers(folder, name="arms"):
@@ -257,7 +256,7 @@ def test_checkpoints_and_a_budget_go_together(tmp_path):
 
 
 def test_wrong_checkpoints_are_found_before_anything_is_scored(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "score", None)
+    monkeypatch.setattr("posegraph.reproduce.runner.score", None)
     right, wrong = save(tmp_path / "right"), save(tmp_path / "wrong", "msrgcn-2l")
     with pytest.raises(ConfigError, match=r"row 'small MSR-GCN': expected a model 'msrgcn-1l', got 'msrgcn-2l'"):
         quiet(table(), tmp_path / "out", checkpoints={TRAJ.label: [right], MSR.label: [wrong]})
