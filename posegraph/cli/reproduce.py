@@ -62,10 +62,7 @@ def reproduce(
         )
     motion = read("cmu", "samples") if smoke else read(spec.dataset, data or "", actions=actions)
     folder = out or Path("runs") / (f"{spec.name}-smoke" if smoke else spec.name)
-    result = reproducing.reproduce(
-        spec,
-        motion,
-        folder,
+    options = reproducing.Options(
         rows=rows,
         seeds=seeds,
         budget=seconds,
@@ -74,6 +71,7 @@ def reproduce(
         device=device,
         precision=precision,
     )
+    result = reproducing.reproduce(spec, motion, folder, options)
     print()
     for row in result.rows:
         print(f"{row.label}: {result.mean(row).describe()}")

@@ -5,8 +5,9 @@ A table is data (`Table`, `Row`); the built-in ones are Tables 1 to 8 of the MSR
 """
 
 from posegraph.reproduce.comparison import Cell
+from posegraph.reproduce.options import Options
 from posegraph.reproduce.reproduction import Reproduction
 from posegraph.reproduce.runner import reproduce
 from posegraph.reproduce.table import Row, Table
 
-__all__ = ["Cell", "Reproduction", "Row", "Table", "reproduce"]
+__all__ = ["Cell", "Options", "Reproduction", "Row", "Table", "reproduce"]

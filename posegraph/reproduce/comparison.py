@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from posegraph._support.text import with_spread
 from posegraph.evaluation import published
 from posegraph.reproduce.coverage import Coverage
-from posegraph.reproduce.runs import Outcome
+from posegraph.reproduce.setup import Outcome
 from posegraph.reproduce.table import Row, Table
 
 

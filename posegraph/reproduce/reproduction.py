@@ -9,7 +9,7 @@ from posegraph import data
 from posegraph._support.text import with_spread
 from posegraph.evaluation import published
 from posegraph.reproduce.comparison import Cell, compare
-from posegraph.reproduce.runs import Outcome, Setup
+from posegraph.reproduce.setup import Outcome, Setup
 from posegraph.reproduce.table import Row
 
 _LISTED = 6  # most names to list before "and 3 more"

@@ -7,16 +7,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from posegraph._support.checks import check_positive
-from posegraph._support.device import Precision
 from posegraph._support.text import format_seconds
 from posegraph.data import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.reproduce import report as reports
 from posegraph.reproduce import tables
 from posegraph.reproduce.coverage import cover
+from posegraph.reproduce.options import Options
 from posegraph.reproduce.reproduction import Reproduction
-from posegraph.reproduce.runs import Outcome, Setup, TrainingRun, build, open_checkpoint, score
+from posegraph.reproduce.runs import TrainingRun
+from posegraph.reproduce.setup import Outcome, Setup, build, open_checkpoint, score
 from posegraph.reproduce.table import Row, Table
 
 SMOKE_STEPS = 3
@@ -27,15 +27,7 @@ def reproduce(
     table: Table | str,
     dataset: MotionDataset,
     folder: str | Path,
-    *,
-    rows: Sequence[str] = (),
-    seeds: int = 1,
-    budget: float | None = None,
-    checkpoints: Mapping[str, Sequence[str | Path]] | None = None,
-    smoke: bool = False,
-    device: str | None = None,
-    precision: Precision = "fp32",
-    report: Callable[[str], object] = print,
+    options: Options | None = None,
 ) -> Reproduction:
     """Train the rows of a table, score them, and report them beside the published numbers.
 
@@ -49,19 +41,7 @@ def reproduce(
         table: Table, or the name of a built-in one.
         dataset: Clips to train and to score on.
         folder: Folder of the report and of the rows' runs, made if it does not exist.
-        rows: Labels of the rows; all by default.
-        seeds: Number of runs a row, from seeds 0, 1, ...; their mean and standard deviation are reported.
-        budget: Training time of all rows and seeds together in seconds, what earlier calls spent included. Runs that
-            have not reached the end of their recipe share it equally; what one leaves, those after it get. Each takes
-            one step and one validation at least, and a validation that has begun is not cut short. Without a budget
-            every row is trained to the end of its recipe.
-        checkpoints: Label to checkpoints that are scored in place of training the row. Rows without one are trained
-            only if there is a budget.
-        smoke: Take a few steps a row and score a few windows, on whatever data set this is: everything runs, and the
-            numbers mean nothing.
-        device: Where to train and score; by default a GPU if there is one.
-        precision: Number type of training.
-        report: Called with lines of text.
+        options: Rows, seeds, budget, checkpoints, device, precision.
 
     Returns:
         What was reproduced.
@@ -77,7 +57,7 @@ def reproduce(
     Examples:
         >>> import tempfile
         >>> from posegraph import data
-        >>> from posegraph.reproduce import Row, Table, reproduce
+        >>> from posegraph.reproduce import Options, Row, Table, reproduce
         >>> mine = Table(
         ...     "mine",
         ...     title="Zero velocity beside Traj-GCN",
@@ -89,40 +69,38 @@ def reproduce(
         ... )
         >>> clips = data.load("cmu", "samples")
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     result = reproduce(mine, clips, folder, report=lambda line: None)
+        ...     result = reproduce(mine, clips, folder, Options(report=lambda line: None))
         >>> mean = result.mean(mine.rows[0])
         >>> round(mean.ours, 2), round(mean.published, 2), round(mean.difference, 2)
         (149.08, 36.9, 112.18)
     """
-    table = tables.get(table) if isinstance(table, str) else table
-    check_positive(seeds=seeds)
-    _check(table, dataset, budget, smoke)
-    chosen = table.select(rows or [row.label for row in table.rows])
+    table, options = tables.get(table) if isinstance(table, str) else table, options or Options()
+    _check(table, dataset, smoke=options.smoke)
+    chosen = table.select(options.rows or [row.label for row in table.rows])
     labels = [row.label for row in chosen]
-    for label in checkpoints or ():
+    for label in options.checkpoints:
         if label not in labels:
             raise UnknownNameError(f"row of {table.name} to score a checkpoint for", label, labels)
-    if smoke:
+    if options.smoke:
         table = _for_smoke(table, dataset)
-    setup = Setup(table, dataset, cover(table, dataset), device, precision, SMOKE_STEPS if smoke else None)
-    work = _Reproducer(setup, chosen, Path(folder), report)
+    steps = SMOKE_STEPS if options.smoke else None
+    setup = Setup(table, dataset, cover(table, dataset), options.device, options.precision, steps)
+    work = _Reproducer(setup, chosen, Path(folder), options.report)
     work.score_untrained()
-    work.score_checkpoints(checkpoints or {})
+    work.score_checkpoints(options.checkpoints)
     work.write()
-    if budget is not None or not checkpoints:
-        work.train(seeds, budget)
+    if options.budget is not None or not options.checkpoints:
+        work.train(options.seeds, options.budget)
     else:
         work.pending = dict.fromkeys(work.pending, "no checkpoint is given for it, and no budget to train it")
     return work.write()
 
 
-def _check(table: Table, dataset: MotionDataset, budget: float | None, smoke: bool) -> None:
+def _check(table: Table, dataset: MotionDataset, *, smoke: bool) -> None:
     if dataset.name != table.dataset and not smoke:
         raise ConfigError(
             f"{table.name}: expected the data set {table.dataset!r}, got {dataset.name!r}. Load the one that is named."
         )
-    if budget is not None and not budget > 0:
-        raise ConfigError(f"budget: expected a time above zero in seconds, got {budget!r}.")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             "reproduce: expected a single process, got one of several that torchrun started. Start it without "

@@ -13,7 +13,7 @@ from typing import Any
 
 from posegraph.data.benchmarks import cmu, h36m
 from posegraph.errors import UnknownNameError
-from posegraph.reproduce.table import Detail, Row, Table
+from posegraph.reproduce.table import Row, Table
 
 __all__ = ["get", "names"]
 
@@ -43,6 +43,8 @@ def get(name: str) -> Table:
         raise UnknownNameError("table", name, _TABLES)
     return _TABLES[full]
 
+
+_ACTIONS: dict[str, dict[str, Any]] = {"cmu": {"actions": cmu.ACTIONS}, "h36m": {"actions": h36m.ACTIONS}}
 
 _SIX = (1, 3, 7, 9, 13, 24)
 
@@ -114,22 +116,19 @@ def _table(
     dataset: str,
     title: str,
     rows: Sequence[Row],
-    *,
     frames: tuple[int, ...],
-    actions: tuple[str, ...] | None = None,
-    detail: Detail = "actions",
     notes: tuple[str, ...] = (),
+    **others: Any,
 ) -> Table:
     return Table(
         f"table{number}",
         title=f"MSR-GCN, Table {number}: {title}",
         dataset=dataset,
         rows=tuple(rows),
-        actions=actions or {"cmu": cmu.ACTIONS, "h36m": h36m.ACTIONS}[dataset],
         frames=frames,
-        detail=detail,
         sources=(f"MSR-GCN paper, Table {number}", _ALL_NUMBERS),
         notes=(_SELECTION, *notes),
+        **{**_ACTIONS[dataset], **others},
     )
 
 

@@ -16,8 +16,8 @@ from posegraph.recipe import Recipe
 from posegraph.training.distributed import Processes, join_processes
 from posegraph.training.member import Member
 from posegraph.training.options import Options
-from posegraph.training.result import TrainingResult
 from posegraph.training.run import Run
+from posegraph.training.state import TrainingResult
 
 __all__ = ["train", "train_seeds"]
 

@@ -61,7 +61,7 @@ class Options:
         check_choice("precision", self.precision, get_args(Precision))
         check_choice("acceleration", self.acceleration, get_args(Acceleration))
         if self.tensorboard:
-            import_optional("torch.utils.tensorboard", extra="log", purpose="training with tensorboard=True")
+            import_optional("tensorboard", extra="log", purpose="training with TensorBoard")
 
     @property
     def place(self) -> torch.device:

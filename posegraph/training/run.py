@@ -27,9 +27,8 @@ from posegraph.training.interruption import interruptions
 from posegraph.training.log import epoch_progress
 from posegraph.training.member import Member
 from posegraph.training.options import Options
-from posegraph.training.result import TrainingResult
 from posegraph.training.seeding import mix, seed_everything
-from posegraph.training.state import Best, Progress, read_progress, restore, store
+from posegraph.training.state import Best, Progress, TrainingResult, read_progress, restore, store
 from posegraph.training.steps import set_learning_rate
 
 __all__ = ["Run"]

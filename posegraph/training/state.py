@@ -18,7 +18,28 @@ from posegraph._support.files import replace_file
 from posegraph.errors import CheckpointError
 from posegraph.training.averaging import WeightAverage
 
-__all__ = ["Best", "Progress", "read_progress", "restore", "store"]
+__all__ = ["Best", "Progress", "TrainingResult", "read_progress", "restore", "store"]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What training did to a model.
+
+    Args:
+        folder: Folder of the model's log; its checkpoint is in ``folder / "best"``.
+        epochs: Epochs that are complete.
+        best_epoch: Epoch of the checkpoint.
+        best_error: Its validation error in the unit of the data set's metric, or None without validation.
+        finished: False if the run was interrupted and can be resumed.
+        seconds: Time spent, earlier parts of the run included.
+    """
+
+    folder: Path
+    epochs: int
+    best_epoch: int
+    best_error: float | None
+    finished: bool
+    seconds: float
 
 
 @dataclass(frozen=True)

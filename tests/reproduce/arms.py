@@ -11,8 +11,8 @@ import torch
 from posegraph.data import MotionDataset, every_start
 from posegraph.models import ForecastModel
 from posegraph.reproduce import Row, Table
-from posegraph.reproduce.coverage import Coverage
-from posegraph.reproduce.runs import Outcome
+from posegraph.reproduce.coverage import Coverage, cover
+from posegraph.reproduce.setup import Outcome, Setup
 from tests.data.motion import ARM
 from tests.training.runs import FUTURE, OBSERVED, waving_clip
 
@@ -79,3 +79,8 @@ def naive_errors(model: ForecastModel, dataset: MotionDataset, action: str) -> n
                 sums[frame] += sum(distances) / ARM.num_joints
             count += 1
     return sums / count
+
+
+def setup_of(dataset=None, own=None, **changes) -> Setup:
+    dataset, own = dataset or arms(), own or table()
+    return Setup(own, dataset, cover(own, dataset), device="cpu", **changes)

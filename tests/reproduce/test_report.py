@@ -11,7 +11,7 @@ from posegraph.errors import MissingDependencyError
 from posegraph.reproduce import Reproduction, tables
 from posegraph.reproduce.coverage import cover
 from posegraph.reproduce.report import csv_text, markdown, write
-from posegraph.reproduce.runs import Setup
+from posegraph.reproduce.setup import Setup
 from tests.reproduce.arms import outcome
 
 DRAW = viz.error_curve  # the tests of this folder replace it

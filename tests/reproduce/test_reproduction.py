@@ -8,7 +8,7 @@ from posegraph import data
 from posegraph.reproduce import Reproduction, Row, tables
 from posegraph.reproduce.coverage import cover
 from posegraph.reproduce.reproduction import in_range
-from posegraph.reproduce.runs import Setup
+from posegraph.reproduce.setup import Setup
 from tests.reproduce.arms import STILL, TRAJ, arms, outcome, table
 from tests.training.runs import waving_clip
 

@@ -11,7 +11,7 @@ import pytest
 
 from posegraph import checkpoint, evaluation, registry
 from posegraph.errors import CheckpointError, ConfigError, DataError, UnknownNameError
-from posegraph.reproduce import Row, reproduce, runs, tables
+from posegraph.reproduce import Options, Row, reproduce, runs, tables
 from posegraph.reproduce.runner import _share
 from posegraph.training import run as training_run
 from posegraph.training.steps import PlainStep
@@ -21,7 +21,8 @@ from tests.training.runs import FUTURE, OBSERVED
 
 
 def quiet(own, folder, *, dataset=None, **options):
-    return reproduce(own, dataset or arms(), folder, device="cpu", report=lambda line: None, **options)
+    options = {"device": "cpu", "report": lambda line: None, **options}
+    return reproduce(own, dataset or arms(), folder, Options(**options))
 
 
 def numbers(folder, name="arms"):
@@ -93,7 +94,7 @@ def test_the_report_grows_row_by_row(tmp_path, monkeypatch):
     done = []
     monkeypatch.setattr("posegraph.reproduce.report.write", lambda result, folder: done.append(dict(result.pending)))
     lines = []
-    reproduce(table(), arms(), tmp_path, device="cpu", report=lines.append)
+    reproduce(table(), arms(), tmp_path, Options(device="cpu", report=lines.append))
     wait = "not trained yet"
     assert done == [{TRAJ.label: wait, MSR.label: wait}, {MSR.label: wait}, {}, {}]
     assert [line for line in lines if line.startswith("[")] == [
@@ -109,7 +110,7 @@ def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
     steps = count_steps(monkeypatch)
     monkeypatch.setattr(evaluation, "evaluate", None)
     lines = []
-    again = reproduce(table(), arms(), tmp_path, device="cpu", report=lines.append)
+    again = reproduce(table(), arms(), tmp_path, Options(device="cpu", report=lines.append))
     assert again.outcomes == first.outcomes
     assert steps == [0]
     assert (tmp_path / "arms.csv").read_text() == text
@@ -144,7 +145,7 @@ def test_an_interruption_keeps_what_was_trained(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         count_steps(patch, stop_at=1, stop=lambda: os.kill(os.getpid(), signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
-            reproduce(table(), arms(), tmp_path, device="cpu", report=lines.append)
+            reproduce(table(), arms(), tmp_path, Options(device="cpu", report=lines.append))
     assert lines[-1] == "[1/2] small Traj-GCN, seed 0: interrupted; the same command goes on from here"
     parts = quiet(table(), tmp_path)
     assert numbers(tmp_path) == numbers_of_a_whole_run(tmp_path / "whole")
@@ -218,7 +219,7 @@ def test_a_larger_budget_goes_to_rows_that_are_not_done(tmp_path, pretended):
 def test_every_row_gets_a_step_at_least(tmp_path, monkeypatch):
     steps = count_steps(monkeypatch)
     lines = []
-    result = reproduce(table(), arms(), tmp_path, budget=1e-6, device="cpu", report=lines.append)
+    result = reproduce(table(), arms(), tmp_path, Options(budget=1e-6, device="cpu", report=lines.append))
     assert steps == [2]
     assert [o.epochs for o in result.outcomes] == [0, 0]
     assert "[1/2] small Traj-GCN, seed 0: training, at most 0 s" in lines
@@ -255,7 +256,7 @@ def test_checkpoints_and_a_budget_go_together(tmp_path):
 
 
 def test_wrong_checkpoints_are_found_before_anything_is_scored(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "score", None)
+    monkeypatch.setattr("posegraph.reproduce.runner.score", None)
     right, wrong = save(tmp_path / "right"), save(tmp_path / "wrong", "msrgcn-2l")
     with pytest.raises(ConfigError, match=r"row 'small MSR-GCN': expected a model 'msrgcn-1l', got 'msrgcn-2l'"):
         quiet(table(), tmp_path / "out", checkpoints={TRAJ.label: [right], MSR.label: [wrong]})

@@ -10,7 +10,7 @@ from posegraph.errors import UnknownNameError
 from posegraph.evaluation import published
 from posegraph.reproduce import tables
 from posegraph.reproduce.coverage import Coverage
-from posegraph.reproduce.runs import Setup, build
+from posegraph.reproduce.setup import Setup, build
 from posegraph.skeleton import presets
 from tests.data.motion import still_clip
 
