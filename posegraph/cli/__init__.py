@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _commands() -> dict[str, Callable[..., Any]]:
-    from posegraph.cli import demo, evaluate, forecast, models, pack, plot, reproduce, train
+    from posegraph.cli import demo, evaluate, forecast, models, pack, plot, reproduce, train, view
 
     return {
         "list": models.list_names,
@@ -50,6 +50,7 @@ def _commands() -> dict[str, Callable[..., Any]]:
         "evaluate": evaluate.evaluate,
         "forecast": forecast.forecast,
         "plot": plot.plot,
+        "view": view.view,
         "reproduce": reproduce.reproduce,
         "pack": pack.pack,
         "demo": demo.demo,

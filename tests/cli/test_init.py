@@ -7,7 +7,10 @@ import pytest
 from posegraph import cli
 
 
-@pytest.mark.parametrize("name", ["list", "info", "train", "evaluate", "forecast", "plot", "reproduce", "pack", "demo"])
+COMMANDS = ["list", "info", "train", "evaluate", "forecast", "plot", "view", "reproduce", "pack", "demo"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([name, "--help"])
@@ -20,7 +23,7 @@ def test_help_lists_the_commands(capsys):
         cli.main(["--help"])
     assert stopped.value.code == 0
     commands = re.findall(r"• (\w+)", capsys.readouterr().out)
-    assert commands == ["list", "info", "train", "evaluate", "forecast", "plot", "reproduce", "pack", "demo"]
+    assert commands == COMMANDS
 
 
 @pytest.mark.parametrize(

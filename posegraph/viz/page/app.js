@@ -217,6 +217,7 @@ function build() {
   const several = motion.models.some((model) => model.windows.length > 1);
   $("about").textContent = `mean over ${motion.joints} joints at each frame, root-relative${several ? "; dotted: mean of all forecasts shown" : ""}`;
   if (!hasForecast) $("controls").hidden = true;
+  document.body.classList.toggle("alone", chart.empty);
 }
 
 function listen() {

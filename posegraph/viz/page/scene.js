@@ -25,8 +25,8 @@ class Camera {
   // Look at a place through a part of the canvas.
   aim(place, box) {
     const room = Math.min(box.height - 40, 4000);
-    const tall = (this.height * 1.12 * box.height) / room, wide = (this.reach * 2.1 * box.height) / box.width;
-    this.distance = Math.max(tall, wide) / (2 * FIELD) / this.zoom + this.reach;
+    const tall = (this.height * 1.12 * box.height) / room, wide = (this.reach * 1.9 * box.height) / box.width;
+    this.distance = (Math.max(tall, wide) / (2 * FIELD) + this.reach * 0.3) / this.zoom;
     this.focal = box.height / (2 * FIELD);
     this.target = [place[0], this.middle, place[2]];
     this.centre = [box.x + box.width / 2, box.y + box.height / 2 + 14];
@@ -208,7 +208,6 @@ class Scene {
       parts.push({ middle, near: middle[3], joint: skeleton.head[0] });
     }
     parts.sort((one, other) => one.near - other.near);
-    c.lineCap = "round";
     const layer = ghost ? this.ghostLayer() : c;
     for (const part of parts) {
       for (const edge of ghost ? [0] : [2.5, 0]) {
@@ -221,6 +220,7 @@ class Scene {
         } else {
           const p = points[part.a], q = points[part.b];
           layer.strokeStyle = colour;
+          layer.lineCap = edge ? "butt" : "round"; // the edge runs beside a limb, not across its joints
           layer.lineWidth = Math.max(1.5, (thick * (p[2] + q[2])) / 2) + edge;
           layer.moveTo(p[0], p[1]);
           layer.lineTo(q[0], q[1]);
@@ -245,7 +245,6 @@ class Scene {
     this.layer.height = this.canvas.height;
     const layer = this.layer.getContext("2d");
     layer.setTransform(this.context.getTransform());
-    layer.lineCap = "round";
     return layer;
   }
 
