@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "train:train",
     "evaluate": "evaluate:evaluate",
     "plot": "plot:plot",
+    "view": "view:view",
     "reproduce": "reproduce:reproduce",
     "pack": "pack:pack",
 }

@@ -22,6 +22,7 @@ from posegraph.viz._scene import project
 from posegraph.viz._style import CURVES, OBSERVED, SIDES, TRUTH
 from posegraph.viz.animation import animate
 from posegraph.viz.curves import error_curve, error_panels
+from posegraph.viz.html import write_page
 from posegraph.viz.joints import joint_error_map
 from posegraph.viz.strips import compare_strips, pose_strip
 
@@ -37,4 +38,5 @@ __all__ = [
     "joint_error_map",
     "pose_strip",
     "project",
+    "write_page",
 ]
