@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError
+from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from posegraph.models.base import ForecastModel
-
 
 __all__ = ["from_authors"]
 

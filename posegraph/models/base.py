@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -236,39 +235,6 @@ class ForecastModel(nn.Module):
         Args:
             windows: Batches ``(batch, observed_frames + future_frames, joints, 3)`` that cover the training set once.
         """
-
-    def save_pretrained(
-        self, folder: str | Path, *, dtype: torch.dtype | Literal["float32", "float16", "bfloat16"] | None = None
-    ) -> Path:
-        """Write the model to a folder, with a model card; see `posegraph.checkpoint.hub.save_pretrained`."""
-        from posegraph.checkpoint import hub
-
-        return hub.save_pretrained(self, folder, dtype=dtype)
-
-    @classmethod
-    def from_pretrained(cls, reference: str | Path, **options: Any) -> Self:
-        """Build a trained model from a folder, a name or a repository; see `posegraph.checkpoint.hub.from_pretrained`.
-
-        ``ForecastModel.from_pretrained`` takes any model, the method of a subclass only models of that class.
-
-        Raises:
-            CheckpointError: There is nothing of this name, or it is of another class.
-        """
-        from posegraph.checkpoint import hub
-
-        model = hub.from_pretrained(reference, **options)
-        if not isinstance(model, cls):
-            raise CheckpointError(
-                f"{reference}: expected a {cls.__name__}, got {model.registry_name!r}, a {type(model).__name__}. Load "
-                "it with ForecastModel.from_pretrained."
-            )
-        return model
-
-    def push_to_hub(self, repository: str, **options: Any) -> str:
-        """Upload the model to the Hugging Face Hub; see `posegraph.checkpoint.hub.push_to_hub`."""
-        from posegraph.checkpoint import hub
-
-        return hub.push_to_hub(self, repository, **options)
 
     @classmethod
     def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
