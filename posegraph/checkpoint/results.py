@@ -57,7 +57,9 @@ def _action_table(result: Result, baseline: Result, actions: Sequence[str], mean
     rows: list[tuple[str, ...]] = []
     for action in actions:
         own, other = result.actions[action], baseline.actions[action]
-        rows.append((text(action), str(own.windows), *_row(own.errors, result), error_text(_mean(other.errors), result)))
+        rows.append(
+            (text(action), str(own.windows), *_row(own.errors, result), error_text(_mean(other.errors), result))
+        )
     if mean:
         own, other = result.select(actions), baseline.select(actions)
         rows.append((f"**mean of {len(actions)}**", "", *_row(own.errors, result), error_text(other.mean, result)))
@@ -138,5 +140,3 @@ def _row(errors: Sequence[float], result: Result) -> list[str]:
 
 def error_text(error: float, result: Result) -> str:
     return f"{error:.{2 if result.protocol.unit == 'mm' else 3}f}"
-
-

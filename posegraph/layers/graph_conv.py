@@ -93,6 +93,4 @@ class GraphConv(nn.Module):
     def _check_matrix(self, what: str, matrix: torch.Tensor | None) -> None:
         if matrix is not None and matrix.shape != (self.num_nodes, self.num_nodes):
             expected = f"({self.num_nodes} nodes, {self.num_nodes} nodes)"
-            raise ShapeError(
-                what, expected, tuple(matrix.shape), "posegraph.skeleton.node_adjacency makes one."
-            )
+            raise ShapeError(what, expected, tuple(matrix.shape), "posegraph.skeleton.node_adjacency makes one.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -106,19 +106,8 @@ class ForecastModel(nn.Module):
         return self._example().dtype
 
     def _example(self) -> torch.Tensor:
-        tensors = (tensor for tensor in (*self.parameters(), *self.buffers()) if tensor.is_floating_point())
-        return next(tensors, torch.empty(0))
-
-    @contextmanager
-    def evaluating(self) -> Generator[None]:
-        """Evaluation mode inside; outside, every module has the mode that it had before."""
-        training = [module for module in self.modules() if module.training]
-        self.eval()
-        try:
-            yield
-        finally:
-            for module in training:
-                module.training = True
+        tensors = itertools.chain(self.parameters(), self.buffers())  # walked no further than to the first that will do
+        return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Reconstruct the observed poses and forecast the future ones, at every scale or stage.
