@@ -11,23 +11,23 @@ _PLAIN_YAML = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)$)[a-z][a-z0-
 
 
 def line(value: object) -> str:
-    """A value in one line, so that it cannot begin a heading, a list or another field.
+    r"""A value in one line, so that it cannot begin a heading, a list or another field.
 
     Examples:
         >>> from posegraph._support.markdown import line
-        >>> line("a\\n# b")
+        >>> line("a\n# b")
         'a # b'
     """
     return " ".join(str(value).split())
 
 
 def text(value: object) -> str:
-    """A value as text of a paragraph or a table.
+    r"""A value as text of a paragraph or a table.
 
     Examples:
         >>> from posegraph._support.markdown import text
         >>> print(text("<b>[walking_1](x)"))
-        \\<b>\\[walking_1\\](x)
+        \<b>\[walking_1\](x)
     """
     return _MARKUP.sub(r"\\\g<0>", line(value))
 

@@ -26,8 +26,8 @@ def unwrap(module: Any) -> Any:
     while True:
         if isinstance(module, parallel):
             module = module.module
-        elif isinstance(module, nn.Module) and "_orig_mod" in module._modules:
-            module = module._modules["_orig_mod"]
+        elif isinstance(module, nn.Module) and "_orig_mod" in (inside := module.__dict__["_modules"]):
+            module = inside["_orig_mod"]
         else:
             return module
 
@@ -52,6 +52,6 @@ def evaluation_view(module: M) -> M:
     shared: dict[int, Any] = {}
     for own in module.modules():
         shared |= {id(own.__dict__[key]): own.__dict__[key] for key in _SHARED}
-        tensors = (*own._parameters.values(), *own._buffers.values())
+        tensors = (*own.__dict__["_parameters"].values(), *own.__dict__["_buffers"].values())
         shared |= {id(tensor): tensor for tensor in tensors if tensor is not None}  # attributes may name them as well
     return copy.deepcopy(module, shared).eval()

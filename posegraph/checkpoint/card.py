@@ -31,7 +31,8 @@ def model_card(checkpoint: str | Path | Mapping[str, Any]) -> str:
     another one it says what the trainer recorded.
 
     Args:
-        checkpoint: Trained weights, as `posegraph.checkpoint.load` takes them, or the contents of their ``config.json``.
+        checkpoint: Trained weights, as `posegraph.checkpoint.load` takes them, or the contents of their
+            ``config.json``.
 
     Returns:
         The text of a ``README.md``.
@@ -136,7 +137,8 @@ def _seeds(facts: Facts) -> Iterator[str]:
     yield from ("## Seeds", "")
     runs = facts.packed.get("runs", ())
     if len(runs) < 2:
-        yield f"One run, seed {text(facts.training.get('seed', 'not recorded'))}. How far other seeds differ is not known."
+        seed = text(facts.training.get("seed", "not recorded"))
+        yield f"One run, seed {seed}. How far other seeds differ is not known."
         yield ""
         return
     means = [run["test"] for run in runs]

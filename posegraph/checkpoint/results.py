@@ -139,4 +139,5 @@ def _row(errors: Sequence[float], result: Result) -> list[str]:
 
 
 def error_text(error: float, result: Result) -> str:
+    """An error with as many digits as its unit deserves."""
     return f"{error:.{2 if result.protocol.unit == 'mm' else 3}f}"

@@ -37,7 +37,8 @@ def save_checkpoint(
     Interrupted at any time, even by the power going off, it leaves the old checkpoint or the new one, never a mixture.
 
     Args:
-        model: A model of a registered class; of one that `torch.compile` or DataParallel wraps, what is inside is saved.
+        model: A model of a registered class; what `torch.compile` or DataParallel wraps is
+            saved as it is inside.
         folder: Folder to write, made if it does not exist.
         record: JSON-ready notes to keep in ``config.json`` under "record": training data, seed, protocol, result. By
             default those that the model was loaded with.
@@ -60,11 +61,11 @@ def save_checkpoint(
         >>> again.config == model.config
         True
     """
-    folder, model = Path(folder), unwrap(model)
-    if not isinstance(model, ForecastModel):
-        raise CheckpointError(f"model: expected a ForecastModel to save, got {type(model).__name__}. Pass the model.")
-    tensors = model.state_dict() if dtype is None else rounded_state(model, dtype)
-    checkpoint_files.write(folder, tensors, _describe(model, record))
+    folder, own = Path(folder), unwrap(model)
+    if not isinstance(own, ForecastModel):
+        raise CheckpointError(f"model: expected a ForecastModel to save, got {type(own).__name__}. Pass the model.")
+    tensors = own.state_dict() if dtype is None else rounded_state(own, dtype)
+    checkpoint_files.write(folder, tensors, _describe(own, record))
     return folder
 
 

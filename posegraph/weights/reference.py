@@ -90,9 +90,7 @@ def resolve(
     """
     if isinstance(reference, TrainedWeights):
         return reference
-    if not isinstance(reference, str | os.PathLike) or not os.fspath(reference):
-        raise CheckpointError(_nothing(repr(reference), "neither a text nor a path", model))
-    label = os.fspath(reference)
+    label = _label(reference, model)
     local = _find_local(label, bare=model is not None)
     if local is not None:
         return local
@@ -103,6 +101,12 @@ def resolve(
         if _REPOSITORY.fullmatch(reference) and not os.path.exists(reference) and not reference.endswith(_SUFFIX):
             return _download(reference, model, models, hub or HubOptions())
     raise CheckpointError(_nothing(label, _what_there_is(label, models), model, models))
+
+
+def _label(reference: object, model: str | None) -> str:
+    if isinstance(reference, str | Path) and str(reference):
+        return str(reference)
+    raise CheckpointError(_nothing(repr(reference), "neither a text nor a path", model))
 
 
 def _find_local(label: str, *, bare: bool) -> TrainedWeights | None:
