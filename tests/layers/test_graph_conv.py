@@ -120,9 +120,7 @@ def test_sizes_are_positive(name):
 
 @pytest.mark.parametrize("what", ["adjacency", "mask"])
 def test_matrices_fit_the_nodes(what):
-    message = (
-        rf"{what}: expected \(4 nodes, 4 nodes\), got \(3, 3\)\. posegraph.skeleton.node_adjacency makes one"
-    )
+    message = rf"{what}: expected \(4 nodes, 4 nodes\), got \(3, 3\)\. posegraph.skeleton.node_adjacency makes one"
     with pytest.raises(ShapeError, match=message):
         GraphConv(2, 2, num_nodes=4, **{what: torch.eye(3)})
 
