@@ -30,7 +30,7 @@ FORMAT_VERSION = 1
 
 # What building a model from settings of the wrong kind, or reading weights that are not whole, raises; the library's
 # own errors of a value among them, since they are ValueErrors.
-_DAMAGE = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, SafetensorError, TypeError, ValueError)
+_DAMAGE = (AttributeError, LookupError, OSError, OverflowError, RuntimeError, SafetensorError, TypeError, ValueError)
 
 
 def write(folder: Path, tensors: Mapping[str, torch.Tensor], description: Mapping[str, Any]) -> None:

