@@ -25,7 +25,7 @@ from benchmarks.markdown import table
 from posegraph import checkpoint, data, weights
 from posegraph._support.device import default_device
 from posegraph._support.files import replace_file
-from posegraph.checkpoint.card import published_beside
+from posegraph.checkpoint.results import published_beside
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
@@ -113,7 +113,7 @@ def measure(runs: Sequence[Path], folder: str) -> dict[str, Any]:
 def measure_together(references: Sequence[str], label: str, folder: str) -> dict[str, Any]:
     """Evaluate the mean forecast of weights of the library; the content of a file of results."""
     test = data.load("cmu", folder, split="test")
-    models = [checkpoint.load(weights.folder(reference), device=default_device()) for reference in references]
+    models = [checkpoint.load(reference, device=default_device()) for reference in references]
     result = evaluate(recipes.Ensemble(models), test, Protocol.named(test, "all"))
     command = ["python", "-m", "benchmarks.accuracy", "--ensemble", *references, "--label", label, "--data", "DIR"]
     return {

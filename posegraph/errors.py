@@ -74,12 +74,17 @@ class UnknownNameError(PosegraphError, LookupError):
     def __init__(self, kind: str, name: object, known: Iterable[object]) -> None:
         self.kind, self.name = kind, name
         self.known: list[str] = [str(k) for k in known]
-        close = difflib.get_close_matches(str(name), self.known, n=1, cutoff=0.5)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
+        close = nearest(name, self.known)
+        hint = "" if close is None else f" Did you mean {close!r}?"
         super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(self.known) or 'none'}.")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.kind, self.name, self.known)
+
+
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The known name that a mistyped one may stand for; None if none is near."""
+    return next(iter(difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)), None)
 
 
 class SkeletonError(PosegraphError, ValueError):

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
 from posegraph import weights as shipped
 from posegraph._support import checkpoint_files
 from posegraph._support.registry import Registry
@@ -15,6 +18,7 @@ from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from posegraph.recipe import Recipe
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
+from posegraph.weights.reference import TrainedWeights, resolve
 
 if TYPE_CHECKING:
     from posegraph.models.base import ForecastModel
@@ -189,7 +193,7 @@ def build(
     skeleton: str | Skeleton | None = None,
     observed_frames: int | None = None,
     future_frames: int | None = None,
-    weights: str | Path | None = None,
+    weights: str | Path | TrainedWeights | None = None,
     **settings: Any,
 ) -> ForecastModel:
     """Build a model.
@@ -200,18 +204,18 @@ def build(
         observed_frames: Number of observed poses; by default that of the weights, else the model's, which is 10 for
             the published ones.
         future_frames: Number of poses to forecast; by default that of the weights, else the model's, mostly 25.
-        weights: A checkpoint or run folder, or the name of weights that come with the library (``info(name).weights``);
-            the model gets the skeleton, frames and settings that they were trained with. A folder is meant before a
-            name. A bare safetensors file goes into a model of the settings given here.
+        weights: Trained weights: a name of those that come with the library (``info(name).weights``), or any other
+            reference of `posegraph.weights.reference.resolve`. The model gets the skeleton, frames and settings that
+            they were trained with. Only a bare safetensors file goes into a model of the settings given here.
         settings: Fields of the model's settings to change.
 
     Returns:
         The model, on the CPU; in training mode without weights, in evaluation mode with them.
 
     Raises:
-        UnknownNameError: There is no model, skeleton, setting or weights of this name.
+        UnknownNameError: There is no model, skeleton or setting of this name.
         ConfigError: A value is not valid, or is not that of the weights.
-        CheckpointError: The weights cannot be read, or are those of another model.
+        CheckpointError: There are no such weights, or they cannot be read, or are those of another model.
 
     Examples:
         >>> from posegraph import registry
@@ -220,10 +224,10 @@ def build(
         ('cmu', 10, 25)
     """
     spec = info(name)
-    path = None if weights is None else _locate(name, weights)
-    if path is not None and checkpoint_files.is_checkpoint(path):
+    found = None if weights is None else resolve(weights, model=name)
+    if found is not None and found.kind != "file":
         frames = {"observed_frames": observed_frames, "future_frames": future_frames}
-        return _build_checkpoint(spec, path, skeleton, frames, settings)
+        return _build_checkpoint(spec, found, skeleton, frames, settings)
     model = _new(
         spec,
         config(name, **settings),
@@ -231,8 +235,8 @@ def build(
         spec.observed_frames if observed_frames is None else observed_frames,
         spec.future_frames if future_frames is None else future_frames,
     )
-    if path is not None:
-        _load_file(model.eval(), path)
+    if found is not None:
+        _load_file(model.eval(), found.path)
     return model
 
 
@@ -242,37 +246,22 @@ def _new(spec: ModelSpec, settings: Any, skeleton: Skeleton, observed_frames: in
     return model
 
 
-def _locate(name: str, weights: str | Path) -> Path:
-    """A checkpoint or run folder, or a safetensors file."""
-    path = Path(weights)
-    if checkpoint_files.is_checkpoint(path):
-        return path
-    file = path / checkpoint_files.WEIGHTS if path.is_dir() else path
-    if file.is_file():
-        return file
-    if isinstance(weights, str) and weights in shipped.names(name):
-        return shipped.folder(f"{name}/{weights}")
-    if isinstance(weights, str) and path.name == weights and not path.suffix and not path.exists():
-        raise UnknownNameError(f"checkpoint folder or weights of model {name!r}", weights, shipped.names(name))
-    raise CheckpointError(f"weights: expected a checkpoint folder or a safetensors file, found nothing at {file}.")
-
-
 def _build_checkpoint(
     spec: ModelSpec,
-    folder: Path,
+    found: TrainedWeights,
     skeleton: str | Skeleton | None,
     frames: dict[str, int | None],
     settings: dict[str, Any],
 ) -> ForecastModel:
     """The model of a checkpoint, if it agrees with the skeleton, frames and settings that were asked for."""
-    data, tensors = checkpoint_files.read(folder)
-    with checkpoint_files.reporting_damage(folder):
+    data, tensors = checkpoint_files.read(found.path)
+    with checkpoint_files.reporting_damage(found.path):
         owner = data["model"]
-    if owner != spec.name:
-        raise CheckpointError(
-            f"weights: expected those of model {spec.name!r}, got those of {owner!r} in {folder}. Build that model."
-        )
-    with checkpoint_files.reporting_damage(folder):
+        if owner != spec.name:
+            raise CheckpointError(
+                f"weights: expected those of model {spec.name!r}, got those of {owner!r} in {found.label}. Build that "
+                "model."
+            )
         model = _new(
             spec,
             config(owner, **data["config"]),
@@ -284,30 +273,31 @@ def _build_checkpoint(
         model.load_state_dict(tensors)
     if skeleton is not None and not model.skeleton.matches(other := presets.get(skeleton)):
         need, got = (f"{s.name!r} ({s.num_joints} joints, {s.num_used} used)" for s in (model.skeleton, other))
-        raise _contradiction("skeleton", need, got, folder)
+        raise _contradiction("skeleton", need, got, found)
     changed = _change(owner, model.config, settings)
     wishes = {key: (getattr(model, key), value) for key, value in frames.items() if value is not None}
     wishes |= {key: (getattr(model.config, key), getattr(changed, key)) for key in settings}
     for key, (need, got) in wishes.items():
         if need != got:
-            raise _contradiction(key, repr(need), repr(got), folder)
+            raise _contradiction(key, repr(need), repr(got), found)
     return model.eval()
 
 
-def _contradiction(key: str, need: str, got: str, folder: Path) -> ConfigError:
+def _contradiction(key: str, need: str, got: str, found: TrainedWeights) -> ConfigError:
     return ConfigError(
-        f"{key}: expected {need}, which the weights in {folder} were trained with, got {got}. Leave it out, or build "
-        "without weights."
+        f"{key}: expected {need}, which the weights in {found.label} were trained with, got {got}. Leave it out, or "
+        "build without weights."
     )
 
 
 def _load_file(model: ForecastModel, file: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        model.load_state_dict(load_file(file))
-    except (SafetensorError, RuntimeError) as error:
+        state = load_file(file)
+        for wrapper in ("module.", "_orig_mod."):  # of torch.nn.DataParallel and torch.compile
+            if all(key.startswith(wrapper) for key in state):
+                state = {key.removeprefix(wrapper): tensor for key, tensor in state.items()}
+        model.load_state_dict(state)
+    except (OSError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(
             f"weights in {file} do not fit {type(model).__name__} with these settings: {error} "
             "posegraph.checkpoint.load builds the model with the settings it was saved with."

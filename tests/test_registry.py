@@ -173,10 +173,12 @@ def test_weights_come_from_a_folder_or_a_file(tmp_path):
 
 
 def test_missing_weights_are_refused(tmp_path):
-    message = "weights: expected a checkpoint folder or a safetensors file, found nothing at .*model.safetensors"
+    message = r"expected a trained model, found a folder without config\.json and model\.safetensors"
     with pytest.raises(CheckpointError, match=message):
         registry.build("traj-gcn", **NARROW, weights=tmp_path)
-    with pytest.raises(CheckpointError, match=r"found nothing at .*nowhere"):
+    with pytest.raises(
+        CheckpointError, match=r"nowhere: expected a trained model, found no such folder, file or weights"
+    ):
         registry.build("traj-gcn", **NARROW, weights=tmp_path / "nowhere")
 
 
@@ -252,11 +254,24 @@ def test_a_folder_is_meant_before_a_name(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("shipped")
 def test_unknown_weights_are_answered_with_the_list():
-    message = r"unknown checkpoint folder or weights of model 'traj-gcn' 'tinny'\. Did you mean 'tiny'\? Known: tiny\."
-    with pytest.raises(UnknownNameError, match=message):
+    with pytest.raises(
+        CheckpointError, match=r"tinny: .*Did you mean 'traj-gcn/tiny'\?.*\(traj-gcn/tiny of traj-gcn\)"
+    ):
         registry.build("traj-gcn", weights="tinny")
-    with pytest.raises(UnknownNameError, match=r"of model 'msrgcn' 'tiny'\. Known: none\."):
+    with pytest.raises(CheckpointError, match=r"weights of the library \(none of msrgcn\)"):
         registry.build("msrgcn", weights="tiny")
+    with pytest.raises(
+        CheckpointError, match=r"expected those of model 'msrgcn', got those of 'traj-gcn' in traj-gcn/t"
+    ):
+        registry.build("msrgcn", weights="traj-gcn/tiny")
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod."])
+def test_a_file_of_a_wrapped_model_is_read(tmp_path, wrapper):
+    state = registry.build("traj-gcn", **NARROW).state_dict()
+    save_file({wrapper + key: value for key, value in state.items()}, tmp_path / "wrapped.safetensors")
+    loaded = registry.build("traj-gcn", **NARROW, weights=tmp_path / "wrapped.safetensors")
+    assert all(torch.equal(value, state[key]) for key, value in loaded.state_dict().items())
 
 
 def test_damaged_weights_are_refused(tmp_path):

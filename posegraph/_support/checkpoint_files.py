@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from posegraph._support.files import replace_file
-from posegraph.errors import CheckpointError, ConfigError, SkeletonError
+from posegraph.errors import CheckpointError, UnknownNameError
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 """Names of the files of a checkpoint folder; the card is there if it was asked for."""
@@ -28,8 +28,9 @@ WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 FORMAT_VERSION = 1
 """Version of the folder's layout; readers refuse newer ones."""
 
-# What building a model from settings of the wrong kind, or reading weights that are not whole, raises.
-_DAMAGE = (AttributeError, ConfigError, KeyError, OSError, RuntimeError, SafetensorError, SkeletonError, TypeError)
+# What building a model from settings of the wrong kind, or reading weights that are not whole, raises; the library's
+# own errors of a value among them, since they are ValueErrors.
+_DAMAGE = (AttributeError, LookupError, OSError, OverflowError, RuntimeError, SafetensorError, TypeError, ValueError)
 
 
 def write(folder: Path, tensors: Mapping[str, torch.Tensor], description: Mapping[str, Any]) -> None:
@@ -119,7 +120,7 @@ def resolve(folder: str | Path) -> Path:
     """
     folder = Path(folder)
     for candidate in (folder, folder / "best"):
-        if (candidate / CONFIG).is_file():
+        if os.path.isfile(candidate / CONFIG):  # False, as Path.is_file is not everywhere, for names that cannot be
             return candidate
     raise CheckpointError(
         f"{folder}: expected a checkpoint folder with {CONFIG} and {WEIGHTS}, found none. "
@@ -131,15 +132,20 @@ def is_checkpoint(path: str | Path) -> bool:
     """Whether a path is a checkpoint folder, or a training run's folder with one."""
     try:
         return bool(resolve(path))
-    except (CheckpointError, OSError):
+    except CheckpointError:
         return False
 
 
 @contextlib.contextmanager
-def reporting_damage(folder: Path) -> Generator[None]:
-    """Turn whatever goes wrong in reading a checkpoint and building its model into a `CheckpointError`."""
+def reporting_damage(folder: str | Path) -> Generator[None]:
+    """Turn whatever goes wrong in reading a checkpoint and using what it says into a `CheckpointError`.
+
+    An unknown name stays an `UnknownNameError`: what registers it may not be installed.
+    """
     try:
         yield
+    except (CheckpointError, UnknownNameError):
+        raise
     except _DAMAGE as error:
         raise CheckpointError(
             f"{folder}: the checkpoint is damaged: {type(error).__name__}: {error}. Save or copy it again."

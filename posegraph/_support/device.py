@@ -1,4 +1,4 @@
-"""Devices and number types, by the names that all of the library uses."""
+"""Where and in which number type things are computed: one vocabulary for forecasting, training and checkpoints."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 __all__ = ["DTYPES", "Precision", "default_device"]
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-"""Number type of the products: float32, TensorFloat-32 (float32 with factors rounded to ten bits, on CUDA devices),
-bfloat16 or float16."""
+"""Number type of the products: float32, TensorFloat-32 (CUDA devices only), bfloat16 or float16. Each part of the
+library says which of them it takes."""
 
 DTYPES: dict[Precision, torch.dtype] = {
     "fp32": torch.float32,
@@ -18,9 +18,15 @@ DTYPES: dict[Precision, torch.dtype] = {
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
 }
-"""Number type of the tensors that are multiplied."""
+"""The type of PyTorch in which the numbers of a precision are stored."""
 
 
 def default_device() -> str:
-    """A GPU if there is one."""
+    """A GPU if there is one.
+
+    Examples:
+        >>> from posegraph._support.device import default_device
+        >>> default_device() in ("cpu", "cuda")
+        True
+    """
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -5,19 +5,18 @@ registry name, settings, skeleton, frames, digest of the weights, and what its m
 protocol and result.
 """
 
-from posegraph._support.checkpoint_files import FORMAT_VERSION, is_checkpoint, read_config
+from posegraph._support.checkpoint_files import FORMAT_VERSION, is_checkpoint
 from posegraph.checkpoint.authors import from_authors
-from posegraph.checkpoint.card import model_card, published_beside
-from posegraph.checkpoint.hub import from_pretrained, push_to_hub, save_pretrained
+from posegraph.checkpoint.card import model_card
+from posegraph.checkpoint.hub import push_to_hub, save_pretrained
 from posegraph.checkpoint.release import MAX_BYTES, measure_bundled, pack
-from posegraph.checkpoint.store import Precision, load, rounded_state, save_checkpoint
+from posegraph.checkpoint.results import published_beside
+from posegraph.checkpoint.store import load, read_config, rounded_state, save_checkpoint
 
 __all__ = [
     "FORMAT_VERSION",
     "MAX_BYTES",
-    "Precision",
     "from_authors",
-    "from_pretrained",
     "is_checkpoint",
     "load",
     "measure_bundled",

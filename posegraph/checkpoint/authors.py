@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
 from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError
+from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from posegraph.models.base import ForecastModel
-
 
 __all__ = ["from_authors"]
 
@@ -46,7 +43,8 @@ def from_authors(
         The model in evaluation mode.
 
     Raises:
-        CheckpointError: The file cannot be read, or its parameters are not those of the model.
+        CheckpointError: The file cannot be read, or its parameters are not those of the model; or this PyTorch is older
+            than 2.10 and cannot read pickles safely.
         ConfigError: The model needs ``normalization``, or has no use for it.
         UnknownNameError: There is no such model, skeleton or setting.
     """
@@ -83,6 +81,9 @@ def from_authors(
     return model.eval()
 
 
+# Below this version the reader that is to refuse code could be made to run it.
+_SAFE_TORCH = "2.10"
+
 # Under which of these keys the authors' containers hold the state dict; some files are the state dict itself.
 _CONTAINER_KEYS = ("model", "state_dict")
 
@@ -95,6 +96,11 @@ def _number_types() -> list[Any]:
 
 
 def _read_authors_file(path: Path) -> dict[str, torch.Tensor]:
+    if torch.__version__ < _SAFE_TORCH:
+        raise CheckpointError(
+            f"{path}: expected PyTorch {_SAFE_TORCH} or later to read a pickle, got {torch.__version__}, whose "
+            "weights_only=True can be made to run code (CVE-2026-24747). Install a newer PyTorch."
+        )
     try:
         with torch.serialization.safe_globals(_number_types()):
             content = torch.load(path, map_location="cpu", weights_only=True)

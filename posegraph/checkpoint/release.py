@@ -14,10 +14,12 @@ from typing import Any
 
 import torch
 
-from posegraph import checkpoint, data, registry
+from posegraph import data, registry
 from posegraph._support.checkpoint_files import CARD, WEIGHTS
+from posegraph._support.device import Precision
 from posegraph._support.files import replace_file
 from posegraph.checkpoint.card import model_card
+from posegraph.checkpoint.store import load, rounded_state, save_checkpoint
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.evaluation.evaluate import evaluate
@@ -43,7 +45,7 @@ def pack(
     commands: Sequence[str],
     note: str = "",
     finest_only: bool = False,
-    dtype: torch.dtype | checkpoint.Precision = "float16",
+    dtype: torch.dtype | Precision = "fp16",
     protocols: Sequence[str] = ("all",),
     device: torch.device | str | None = None,
     report: Callable[[str], object] = print,
@@ -55,7 +57,7 @@ def pack(
     stand apart.
 
     Args:
-        runs: Folders of training runs of one model with one data set and settings.
+        runs: Training runs of one model, as `load` takes them, with one data set and settings.
         dataset: The data set that they were trained on, with its training and test clips.
         folder: Where to write: the weights come to ``folder / model / name``.
         name: Name of the weights, in lower case with hyphens, as in "cmu".
@@ -109,7 +111,7 @@ def pack(
         "bundled": _measure_rounding(kept),
     }
     target = Path(folder) / str(kept.model.registry_name) / name
-    checkpoint.save_checkpoint(kept.model, target, record={**kept.model.record, "packed": packed}, dtype=dtype)
+    save_checkpoint(kept.model, target, record={**kept.model.record, "packed": packed}, dtype=dtype)
     replace_file(target / CARD, lambda file: file.write(model_card(target).encode()))
     size = (target / WEIGHTS).stat().st_size
     report(headline.select(tested).table())
@@ -165,9 +167,9 @@ class _Candidate:
         own = self.model.record.get("validation")
         return Result.from_json(own).mean if own else float("inf")
 
-    def round(self, dtype: torch.dtype | checkpoint.Precision) -> None:
+    def round(self, dtype: torch.dtype | Precision) -> None:
         self.model = copy.deepcopy(self.exact)
-        self.model.load_state_dict(checkpoint.rounded_state(self.exact, dtype))
+        self.model.load_state_dict(rounded_state(self.exact, dtype))
 
     def describe(self, test: float, kept: bool) -> dict[str, Any]:
         validation = None if self.validation == float("inf") else self.validation
@@ -180,7 +182,7 @@ def _load(runs: Sequence[str | Path], *, finest_only: bool) -> list[_Candidate]:
         raise ConfigError("runs: expected at least one folder of a training run, got none.")
     candidates: list[_Candidate] = []
     for run in runs:
-        model = checkpoint.load(run)
+        model = load(run)
         if "training" not in model.record:
             raise CheckpointError(
                 f"{run}: expected a checkpoint that training wrote, got one without a record of it. Pass the folder of "

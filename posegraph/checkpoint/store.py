@@ -6,33 +6,23 @@ import dataclasses
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from posegraph import registry
 from posegraph._support import checkpoint_files
-from posegraph._support.checkpoint_files import FORMAT_VERSION, read_config
+from posegraph._support.checkpoint_files import FORMAT_VERSION
 from posegraph._support.checks import check_choice
+from posegraph._support.device import DTYPES, Precision
+from posegraph._support.modules import unwrap
 from posegraph._version import __version__
 from posegraph.errors import CheckpointError
+from posegraph.models.base import ForecastModel
+from posegraph.weights.reference import HubOptions, TrainedWeights, resolve
 
-if TYPE_CHECKING:
-    from posegraph.models.base import ForecastModel
-
-
-__all__ = ["Precision", "load", "rounded_state", "save_checkpoint"]
-
-
-Precision = Literal["float32", "float16", "bfloat16"]
-"""Number type of weights in a file; in memory a loaded model has float32."""
-
-_NUMBER_TYPES: dict[Precision, torch.dtype] = {
-    "float32": torch.float32,
-    "float16": torch.float16,
-    "bfloat16": torch.bfloat16,
-}
+__all__ = ["load", "read_config", "rounded_state", "save_checkpoint"]
 
 
 def save_checkpoint(
@@ -47,7 +37,8 @@ def save_checkpoint(
     Interrupted at any time, even by the power going off, it leaves the old checkpoint or the new one, never a mixture.
 
     Args:
-        model: A model of a registered class.
+        model: A model of a registered class; what `torch.compile` or DataParallel wraps is
+            saved as it is inside.
         folder: Folder to write, made if it does not exist.
         record: JSON-ready notes to keep in ``config.json`` under "record": training data, seed, protocol, result. By
             default those that the model was loaded with.
@@ -57,8 +48,8 @@ def save_checkpoint(
         The folder.
 
     Raises:
-        CheckpointError: The model's class is not registered, so it could not be loaded again, or JSON cannot hold the
-            record.
+        CheckpointError: The model is none of a registered class, so it could not be loaded again, or JSON cannot hold
+            the record.
         ConfigError: ``dtype`` is not a type for weights.
 
     Examples:
@@ -70,9 +61,11 @@ def save_checkpoint(
         >>> again.config == model.config
         True
     """
-    folder = Path(folder)
-    tensors = model.state_dict() if dtype is None else rounded_state(model, dtype)
-    checkpoint_files.write(folder, tensors, _describe(model, record))
+    folder, own = Path(folder), unwrap(model)
+    if not isinstance(own, ForecastModel):
+        raise CheckpointError(f"model: expected a ForecastModel to save, got {type(own).__name__}. Pass the model.")
+    tensors = own.state_dict() if dtype is None else rounded_state(own, dtype)
+    checkpoint_files.write(folder, tensors, _describe(own, record))
     return folder
 
 
@@ -85,7 +78,7 @@ def rounded_state(model: nn.Module, dtype: torch.dtype | Precision) -> dict[str,
 
     Args:
         model: Model.
-        dtype: ``"float16"``, ``"bfloat16"`` or ``"float32"``, by name or as PyTorch's type.
+        dtype: ``"fp16"``, ``"bf16"`` or ``"fp32"``, or PyTorch's type of these.
 
     Returns:
         A state dict; `torch.nn.Module.load_state_dict` brings it back to the model's type.
@@ -96,12 +89,13 @@ def rounded_state(model: nn.Module, dtype: torch.dtype | Precision) -> dict[str,
     Examples:
         >>> from posegraph import checkpoint, registry
         >>> model = registry.build("traj-gcn", channels=8, num_blocks=1)
-        >>> checkpoint.rounded_state(model, "float16")["head.weight"].dtype
+        >>> checkpoint.rounded_state(model, "fp16")["head.weight"].dtype
         torch.float16
     """
-    name = str(dtype).removeprefix("torch.")
-    check_choice("dtype", name, tuple(_NUMBER_TYPES))
-    target = _NUMBER_TYPES[name]  # pyright: ignore[reportArgumentType]
+    names = {own: name for name, own in DTYPES.items()}
+    name = names.get(dtype, str(dtype)) if isinstance(dtype, torch.dtype) else dtype
+    check_choice("dtype", name, tuple(DTYPES))
+    target = DTYPES[name]  # pyright: ignore[reportArgumentType]
     statistics = {
         f"{path}.{key}".lstrip(".")
         for path, module in model.named_modules()
@@ -120,24 +114,61 @@ def _rounded(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return rounded if bool(rounded.isfinite().all()) else tensor
 
 
-def load(folder: str | Path, *, device: torch.device | str = "cpu") -> ForecastModel:
-    """Build the model of a checkpoint, with its weights, in evaluation mode.
+def load(
+    reference: str | Path | TrainedWeights,
+    *,
+    device: torch.device | str = "cpu",
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+) -> ForecastModel:
+    """Build a trained model, in evaluation mode and in float32 whatever the number type of the file.
 
     Args:
-        folder: A checkpoint folder, or a training run's folder, whose best checkpoint is taken.
+        reference: A checkpoint folder or a training run's folder, whose best checkpoint is taken; one of
+            `posegraph.weights.references`, as in ``"graph-mixer/cmu"``; or a repository ``"OWNER/NAME"`` of the
+            Hugging Face Hub. The first of these that exists; see `posegraph.weights.reference.resolve`.
         device: Where to put the model.
+        revision: Branch, tag or commit of the repository.
+        token: Access token of the Hub; by default the one that is logged in.
+        cache_dir: Where the Hub's files are kept.
+        local_files_only: Look for the repository among the files of earlier downloads only.
 
     Returns:
-        The model, in float32 whatever the number type of the file.
+        The model, of the class that it was saved as.
 
     Raises:
-        CheckpointError: Something is missing, damaged or of a newer version.
+        CheckpointError: There is nothing of this name, or it is damaged or of a newer version.
+        MissingDependencyError: The reference can only be a repository, and huggingface_hub is not installed.
         UnknownNameError: The model's name is not registered; the package that registers it may not be installed.
+
+    Examples:
+        >>> from posegraph import checkpoint
+        >>> checkpoint.load("graph-mixer/cmu").skeleton.name
+        'cmu'
     """
-    folder = checkpoint_files.resolve(folder)
-    with checkpoint_files.reporting_damage(folder):
-        name = read_config(folder)["model"]
-    return registry.build(name, weights=folder).to(device)
+    hub = HubOptions(revision, token, cache_dir, local_files_only)
+    found = resolve(reference, models=registry.names(), hub=hub)
+    if found.kind == "file":  # as resolve answers if it is asked for a certain model's weights
+        raise CheckpointError(f"{found.label}: expected a checkpoint, got weights alone. Use registry.build.")
+    with checkpoint_files.reporting_damage(found.path):
+        name = checkpoint_files.read_config(found.path)["model"]
+        registry.info(name)
+    return registry.build(name, weights=found).to(device)
+
+
+def read_config(reference: str | Path | TrainedWeights) -> dict[str, Any]:
+    """The contents of a checkpoint's ``config.json``: what its model is, and how it came about.
+
+    Args:
+        reference: As for `load`.
+
+    Raises:
+        CheckpointError: There is nothing of this name, or it is damaged or of a newer version.
+        MissingDependencyError: The reference can only be a repository, and huggingface_hub is not installed.
+    """
+    return checkpoint_files.read_config(resolve(reference, models=registry.names()).path)
 
 
 def _describe(model: ForecastModel, record: Mapping[str, Any] | None) -> dict[str, Any]:

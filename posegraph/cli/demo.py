@@ -48,7 +48,7 @@ def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -
     results: dict[str, evaluation.Result] = {}
     forecasters = {"msrgcn": best, "zero-velocity": registry.build("zero-velocity", skeleton="cmu")}
     if reference := weights.default():
-        forecasters[reference] = checkpoint.load(weights.folder(reference))
+        forecasters[reference] = checkpoint.load(reference)
     for name, forecaster in forecasters.items():
         with progress_bar(name) as progress:
             results[name] = evaluation.evaluate(forecaster, motion, protocol, progress=progress)

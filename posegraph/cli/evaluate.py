@@ -32,8 +32,8 @@ def evaluate(
     """Measure the error of a model under a published protocol.
 
     Args:
-        model: Folder of a checkpoint, weights of the library such as msrgcn-released/cmu, or the name of a model that
-            needs no training; the library's default weights if not given.
+        model: Folder of a checkpoint, weights of the library such as graph-mixer/cmu, a repository OWNER/NAME of the
+            Hugging Face Hub, or a model that needs no training; the library's default weights if not given.
         dataset: Data set: cmu, h36m, cmu-angles or h36m-angles.
         data: Folder of the data set; 'samples' for the bundled CMU clips.
         protocol: Window rule (all, 8, 256, every) or published protocol (msrgcn, pgbig, simlpe, ...) of the data set.

@@ -30,8 +30,8 @@ def forecast(
     """Forecast from one place in a clip, and draw or save it.
 
     Args:
-        model: Folder of a checkpoint, weights of the library such as msrgcn-released/cmu, or the name of a model that
-            needs no training; the library's default weights if not given.
+        model: Folder of a checkpoint, weights of the library such as graph-mixer/cmu, a repository OWNER/NAME of the
+            Hugging Face Hub, or a model that needs no training; the library's default weights if not given.
         dataset: Data set: cmu, h36m, cmu-angles or h36m-angles.
         data: Folder of the data set; 'samples' for the bundled CMU clips.
         clip: Name of the clip, as in walking_1; the first of the split if not given.

@@ -7,17 +7,16 @@ import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from posegraph import checkpoint, data, registry, weights
 from posegraph._support.device import default_device
 from posegraph.data.dataset import MotionDataset
-from posegraph.errors import ConfigError, UnknownNameError
+from posegraph.errors import ConfigError
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
 
-__all__ = ["open_model", "parse_settings", "progress_bar", "read"]
+__all__ = ["is_model_name", "open_model", "parse_settings", "progress_bar", "read"]
 
 
 def parse_settings(settings: Sequence[str], *, option: str = "--set") -> dict[str, Any]:
@@ -57,32 +56,41 @@ def read(dataset: str, folder: str, *, split: str | None = None, actions: Sequen
     return motion
 
 
-def open_model(model: str | None, *, skeleton: str | Skeleton, device: str | None) -> ForecastModel:
-    """A checkpoint by its folder, weights of the library by their name, or a model that needs no training by its name.
+def open_model(reference: str | None, *, skeleton: str | Skeleton, device: str | None) -> ForecastModel:
+    """A trained model, as `posegraph.checkpoint.load` takes it, or one that needs no training by its name.
 
-    Without any of these, the default weights of the library.
+    Args:
+        reference: The default weights of the library if None. A checkpoint folder takes precedence over a model's name.
+        skeleton: Skeleton of a model that needs no training.
+        device: Where to put the model; by default on a GPU if there is one.
+
+    Raises:
+        CheckpointError: There is no such trained model.
+        ConfigError: The reference is the name of a model that has to be trained, or it is None and the default weights
+            do not come with the library.
     """
-    if model is None:
-        model = weights.default()
-        if model is None:
+    if reference is None:
+        reference = weights.default()
+        if reference is None:
             raise ConfigError(
                 f"model: expected a checkpoint folder or a model, got none, and the default weights {weights.DEFAULT} "
                 "do not come with this version. Pass the folder of a checkpoint, which 'posegraph train' writes."
             )
-    if checkpoint.is_checkpoint(model) or (model not in registry.names() and Path(model).exists()):
-        return checkpoint.load(model, device=device or default_device())
-    if model in weights.references():
-        return checkpoint.load(weights.folder(model), device=device or default_device())
-    if model not in registry.names():
-        raise UnknownNameError("checkpoint folder or model", model, [*registry.names(), *weights.references()])
-    built = registry.build(model, skeleton=skeleton)
+    if not is_model_name(reference):
+        return checkpoint.load(reference, device=device or default_device())
+    built = registry.build(reference, skeleton=skeleton)
     if built.is_trainable:
-        known = ", ".join(f"{model}/{name}" for name in weights.names(model))
+        known = ", ".join(f"{reference}/{name}" for name in weights.names(reference))
         raise ConfigError(
-            f"model {model!r} is not trained: its weights are random. Pass the folder of a checkpoint, which "
-            f"'posegraph train {model}' writes{f', or weights of the library: {known}' if known else ''}."
+            f"model {reference!r} is not trained: its weights are random. Pass the folder of a checkpoint, which "
+            f"'posegraph train {reference}' writes{f', or weights of the library: {known}' if known else ''}."
         )
     return built.eval()
+
+
+def is_model_name(reference: str) -> bool:
+    """Whether a text names a model of the registry and no trained one."""
+    return reference in registry.names() and not checkpoint.is_checkpoint(reference)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import Positional
 
@@ -18,12 +19,12 @@ __all__ = ["pack"]
 
 
 def pack(
-    runs: Positional[tuple[Path, ...]],
+    runs: Positional[tuple[str, ...]],
     /,
     name: str,
     data: str,
     out: Path = Path("weights"),
-    dtype: checkpoint.Precision = "float16",
+    dtype: Literal["fp32", "bf16", "fp16"] = "fp16",
     protocols: tuple[str, ...] = ("all",),
     command: tuple[str, ...] = (),
     note: str = "",
@@ -34,7 +35,8 @@ def pack(
 
     Args:
         runs: Folder of a training run, or of several that differ by their seed, or that of a run with several seeds:
-            the one with the lowest validation error is packed, the others show how far seeds differ.
+            the one with the lowest validation error is packed, the others show how far seeds differ. Any other
+            checkpoint that training wrote will do, as for 'evaluate'.
         name: Name of the weights, in lower case with hyphens, as in cmu.
         data: Folder of the data set that they were trained on; 'samples' for the bundled CMU clips.
         out: Where to write; the weights come to OUT/MODEL/NAME.
@@ -53,7 +55,7 @@ def pack(
     motion = read(training.get("dataset", "cmu"), data)
     own = ["posegraph", "pack", *(["RUN"] * len(runs)), "--name", name, "--data", data if data == "samples" else "DIR"]
     own += ["--finest-only"] if finest_only else []
-    own += [] if dtype == "float16" else ["--dtype", dtype]
+    own += [] if dtype == "fp16" else ["--dtype", dtype]
     own += [] if protocols == ("all",) else ["--protocols", *protocols]
     folder = release.pack(
         members,
@@ -70,14 +72,14 @@ def pack(
     print(f"card: {folder / 'README.md'}")
 
 
-def _members(run: Path) -> list[Path]:
+def _members(run: str) -> list[str]:
     """The run itself, or those of its seeds."""
-    return [run] if checkpoint.is_checkpoint(run) else sorted(run.glob("seed-*")) or [run]
+    return [run] if checkpoint.is_checkpoint(run) else sorted(map(str, Path(run).glob("seed-*"))) or [run]
 
 
-def _commands(run: Path) -> list[str]:
+def _commands(run: str) -> list[str]:
     try:
-        return (run / COMMAND_FILE).read_text(encoding="utf-8").splitlines()
+        return (Path(run) / COMMAND_FILE).read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise ConfigError(
             f"--command: expected the commands that trained the run, because {run} has no {COMMAND_FILE}, got none. "

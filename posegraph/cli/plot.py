@@ -31,7 +31,8 @@ class PlotOptions:
     kind: tyro.conf.Positional[Literal["curve", "joints", "strip"]]
     """Errors against the forecast frame; errors of every joint, on the body; or poses of one forecast."""
     models: tyro.conf.Positional[tuple[str, ...]]
-    """Folders of checkpoints, or names of models that need no training; for curve also JSON files of 'evaluate'."""
+    """Models as 'evaluate' takes them: folders of checkpoints, weights of the library, repositories OWNER/NAME of the
+    Hugging Face Hub, or models that need no training; for curve also JSON files of 'evaluate'."""
     out: Path
     """Picture to write: .png."""
     dataset: str | None = None

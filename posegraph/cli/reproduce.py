@@ -41,7 +41,8 @@ def reproduce(
         rows: Labels of the rows to reproduce; all if not given.
         seeds: Runs a row, from seeds 0, 1, and so on.
         actions: Train and test on these actions only.
-        checkpoints: Score these checkpoints in place of training, as in Traj-GCN=runs/traj-gcn.
+        checkpoints: Score these trained models in place of training, as in Traj-GCN=runs/traj-gcn; named as for
+            'evaluate'.
         out: Folder of the report and of the runs; runs/TABLE by default.
         smoke: Take a few steps a row on the bundled CMU clips, to see that everything works.
         device: Where to train and score, as in cpu or cuda:0; a GPU if there is one.

@@ -114,9 +114,7 @@ def _forecasts(clip: Clip, names: tuple[str | None, ...]) -> _Shown:
 def _cut(result: ForecastResult, frames: int) -> ForecastResult:
     """A forecast of so many frames."""
     truth = None if result.truth is None else result.truth[:frames]
-    return ForecastResult(
-        result.observed, result.forecast[:frames], truth, result.skeleton, result.fps, result.start
-    )
+    return ForecastResult(result.observed, result.forecast[:frames], truth, result.skeleton, result.fps, result.start)
 
 
 def _saved_forecast(file: Path) -> dict[str, np.ndarray] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from posegraph._support.modules import evaluation_view, unwrap
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import Windows
 from posegraph.errors import ConfigError
@@ -103,15 +104,15 @@ def measure(
     total = sum(len(own) for own in windows.values())
     results: dict[str, tuple[int, torch.Tensor]] = {}
     done = 0
-    with model.evaluating():
-        for action in protocol.actions:
-            if action not in windows:
-                continue
-            before = done
-            report = None if progress is None else lambda n, before=before: progress(before + n, total)
-            averages = _average(model, windows[action], protocol, metric, batch_size, report)
-            results[action] = (len(windows[action]), averages)
-            done += len(windows[action])
+    view = evaluation_view(unwrap(model))
+    for action in protocol.actions:
+        if action not in windows:
+            continue
+        before = done
+        report = None if progress is None else lambda n, before=before: progress(before + n, total)
+        averages = _average(view, windows[action], protocol, metric, batch_size, report)
+        results[action] = (len(windows[action]), averages)
+        done += len(windows[action])
     return protocol, results
 
 

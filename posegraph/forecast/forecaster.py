@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, overload
 
@@ -9,11 +10,13 @@ import numpy as np
 import torch
 
 from posegraph._support.checks import check_poses
-from posegraph.checkpoint import hub
+from posegraph._support.modules import evaluation_view, unwrap
+from posegraph.checkpoint.store import load
 from posegraph.errors import ConfigError, DataError, ShapeError
-from posegraph.inference import optimize
+from posegraph.inference.optimize import OptimizedForecaster, optimize
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
+from posegraph.weights.reference import TrainedWeights
 
 __all__ = ["Forecaster"]
 
@@ -22,68 +25,89 @@ class Forecaster:
     """Forecasts full poses with a model that works on the used joints.
 
     A call takes the last ``observed_frames`` poses, selects the used joints, runs the model, and restores all joints:
-    copies from their source, constant joints from the last observed pose. The model runs in evaluation mode without
-    gradients; every one of its modules gets its mode back, so a model may be used while it is being trained.
+    copies from their source, constant joints from the last observed pose. The forecasts are those of evaluation mode,
+    whatever mode the model is in, and no mode is changed: they come from a view that shares the model's parameters and
+    buffers. So several threads may call one forecaster, and may train the model meanwhile; such a forecast may mix the
+    weights of two steps. With ``fast``, one thread at a time may call it.
+
+    A copy, or what a pickle gives back, forecasts with weights of its own.
 
     Args:
-        model: Model to forecast with.
+        model: Model to forecast with, or a reference to a trained one, as `posegraph.checkpoint.load` takes it: a
+            checkpoint or run folder, weights of the library such as ``"graph-mixer/cmu"``, or a repository of the
+            Hugging Face Hub.
         action: What the subject does; needed by a model with action labels, and only by it.
         device: Device to run on; the model is moved there. By default the model's own.
         fast: Forecast with `posegraph.optimize(model)`: the same, several times sooner, on the CPU or a CUDA device.
-            Later changes of the model have no effect.
+            Later changes of the model have no effect. A warning says so where nothing is faster than the model itself.
 
     Raises:
-        ConfigError: The model has action labels and no action is given, or the other way round; or ``fast`` is asked
-            for on another kind of device.
+        CheckpointError: There is no trained model of this reference, or it is damaged.
+        ConfigError: ``model`` is neither; or the model has action labels and no action is given, or the other way
+            round; or ``fast`` is asked for on another kind of device.
+        MissingDependencyError: The reference can only be a repository, and huggingface_hub is not installed.
         UnknownNameError: The model does not know the action.
 
     Examples:
         >>> import numpy as np
-        >>> from posegraph import registry
         >>> from posegraph.forecast import Forecaster
-        >>> forecaster = Forecaster(registry.build("zero-velocity", skeleton="cmu"))
+        >>> forecaster = Forecaster("graph-mixer/cmu")
         >>> forecaster(np.zeros((40, 38, 3))).shape
         (25, 38, 3)
     """
 
     def __init__(
         self,
-        model: ForecastModel,
+        model: ForecastModel | str | Path | TrainedWeights,
         *,
         action: str | None = None,
         device: torch.device | str | None = None,
         fast: bool = False,
     ) -> None:
-        if bool(model.actions) != (action is not None):
-            known = ", ".join(model.actions)
+        own = load(model) if isinstance(model, str | Path | TrainedWeights) else unwrap(model)
+        if not isinstance(own, ForecastModel):
+            raise ConfigError(
+                f"model: expected a ForecastModel or a reference to a trained one, got {type(own).__name__}. Build one "
+                "with posegraph.registry.build, or name one, as in 'graph-mixer/cmu'."
+            )
+        if bool(own.actions) != (action is not None):
+            known = ", ".join(own.actions)
             raise ConfigError(
                 f"action: expected one of {known}, because the model takes action labels, got none."
-                if model.actions
+                if own.actions
                 else f"action: expected none, because the model takes no action labels, got {action!r}. Leave it out."
             )
-        self.model = model if device is None else model.to(device)
-        self._predict = optimize(self.model).predict if fast else self.model.predict
-        self._fast = fast
-        self._labels = () if action is None else (model.action_labels([action]),)
+        self.model = own if device is None else own.to(device)
+        """The model; with ``fast`` what it was made from."""
+        self._labels = () if action is None else (own.action_labels([action]),)
+        self._optimized = optimize(self.model) if fast else None
+        self._view = None if fast else evaluation_view(self.model)
+        if self._optimized is not None and self._optimized.backend == "plain":
+            warnings.warn(f"fast=True changes nothing: {self.explanation}", RuntimeWarning, stacklevel=2)
 
-    @classmethod
-    def from_pretrained(
-        cls, reference: str | Path, *, action: str | None = None, fast: bool = False, **options: Any
-    ) -> Forecaster:
-        """A forecaster with a trained model.
+    @property
+    def backend(self) -> str:
+        """Name of what computes: ``"plain"`` for the model as it is, else a backend of `posegraph.optimize`."""
+        return "plain" if self._optimized is None else self._optimized.backend
 
-        Args:
-            reference: A checkpoint or run folder, weights of the library such as ``"msrgcn-released/cmu"``, or a
-                repository of the Hugging Face Hub.
-            action: As for the class.
-            fast: As for the class.
-            options: More arguments of `posegraph.checkpoint.hub.from_pretrained`, such as ``device``.
+    @property
+    def explanation(self) -> str:
+        """What computes, and why."""
+        name = self.model.registry_name or type(self.model).__name__
+        if self._optimized is None:
+            return f"{name} runs as it is, in PyTorch, because fast=True was not asked for."
+        return _explain(self._optimized, name)
 
-        Raises:
-            CheckpointError: There is nothing of this name, or it is no checkpoint or a damaged one.
-            MissingDependencyError: The name can only be a repository, and huggingface_hub is not installed.
-        """
-        return cls(hub.from_pretrained(reference, **options), action=action, fast=fast)
+    def __repr__(self) -> str:
+        name = self.model.registry_name or type(self.model).__name__
+        return f"Forecaster({name!r}, backend={self.backend!r}, device={str(self.model.device)!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_view"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._view = None if self._optimized is not None else evaluation_view(self.model)
 
     @overload
     def __call__(self, poses: torch.Tensor) -> torch.Tensor: ...
@@ -111,6 +135,33 @@ class Forecaster:
 
     def _forecast(self, poses: torch.Tensor) -> torch.Tensor:
         skeleton, needed = self.model.skeleton, self.model.observed_frames
+        self._check(poses)
+        window = poses[..., -needed:, :, :]
+        batched = poses.ndim == 4
+        window = window if batched else window.unsqueeze(0)
+        with torch.inference_mode():
+            observed = skeleton.reduce(window)
+            _check_finite(observed, skeleton)
+            used = self._predict(observed)
+        # Outside of inference mode, so that the caller gets an ordinary tensor, free to be changed in place.
+        full = skeleton.expand(used.to(poses.device, poses.dtype), template=window[:, -1:])
+        return full if batched else full[0]
+
+    def _predict(self, observed: torch.Tensor) -> torch.Tensor:
+        """Forecast the used joints, on whatever device."""
+        if self._optimized is not None:  # it gets poses of the host to its device itself, and back
+            device, run = self._optimized.device, self._optimized.predict
+            observed = observed if observed.device.type == "cpu" else observed.to(device)
+        else:
+            assert self._view is not None
+            device, run = self._view.device, self._view.predict
+            observed = observed.to(device, self._view.dtype)
+        labels = [label.to(device).expand(observed.shape[0]) for label in self._labels]
+        return run(observed, *labels)
+
+    def _check(self, poses: torch.Tensor) -> None:
+        """Require full poses of the skeleton, enough of them."""
+        skeleton, needed = self.model.skeleton, self.model.observed_frames
         batched = poses.ndim == 4
         check_poses(
             "poses",
@@ -128,24 +179,20 @@ class Forecaster:
                 tuple(poses.shape),
                 f"The model sees {needed} frames: wait for more, or build it with fewer observed_frames.",
             )
-        window = poses if batched else poses.unsqueeze(0)
-        window = window[:, -needed:]
-        observed = skeleton.reduce(window)
-        _check_finite(observed, skeleton)
-        with self.model.evaluating(), torch.inference_mode():
-            labels = (label.to(self.model.device).expand(len(window)) for label in self._labels)
-            # A fast forecast gets poses of the host to its device itself, and back.
-            stay = self._fast and observed.device.type == "cpu"
-            used = self._predict(observed if stay else observed.to(self.model.device, self.model.dtype), *labels)
-        # Outside of inference mode, so that the caller gets an ordinary tensor, free to be changed in place.
-        full = skeleton.expand(used.to(poses.device, poses.dtype), template=window[:, -1:])
-        return full if batched else full[0]
+
+
+def _explain(optimized: OptimizedForecaster, name: str) -> str:
+    """Which backend was chosen, of which."""
+    if optimized.backend == "plain":
+        return f"{name} has no faster form here and runs as it is, in PyTorch."
+    times = ", ".join(f"{backend} {own:.2f} ms" for backend, own in optimized.milliseconds.items())
+    return f"{name} runs with backend {optimized.backend!r}, the quickest of those that were measured: {times}."
 
 
 def _check_finite(observed: torch.Tensor, skeleton: Skeleton) -> None:
     """Require finite positions of the used joints, ``(batch, frames, num_used, 3)``."""
-    bad = ~observed.isfinite().all(dim=-1)
-    if bad.any():
+    if not observed.isfinite().all():
+        bad = ~observed.isfinite().all(dim=-1)
         joints = [
             skeleton.joint_names[skeleton.used[j]] for j in bad.any(dim=0).any(dim=0).nonzero().flatten().tolist()
         ]

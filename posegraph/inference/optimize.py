@@ -117,6 +117,18 @@ class OptimizedForecaster:
             f"device={str(self.device)!r})"
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What a backend prepared cannot be copied or written to a file: a copy prepares its own, of the same weights.
+        return _prepare_copy, (self.model, self.backend, self.precision, self.batch_size, dict(self.milliseconds))
+
+
+def _prepare_copy(
+    model: ForecastModel, backend: BackendName, precision: Precision, batch_size: int | None, times: dict[str, float]
+) -> OptimizedForecaster:
+    prepared = optimize(model, batch_size=batch_size, precision=precision, backend=backend)
+    prepared.milliseconds = MappingProxyType(times)
+    return prepared
+
 
 def _prepare(
     model: ForecastModel,

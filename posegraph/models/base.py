@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -122,19 +121,8 @@ class ForecastModel(nn.Module):
         return self._example().dtype
 
     def _example(self) -> torch.Tensor:
-        tensors = (tensor for tensor in (*self.parameters(), *self.buffers()) if tensor.is_floating_point())
-        return next(tensors, torch.empty(0))
-
-    @contextmanager
-    def evaluating(self) -> Generator[None]:
-        """Evaluation mode inside; outside, every module has the mode that it had before."""
-        training = [module for module in self.modules() if module.training]
-        self.eval()
-        try:
-            yield
-        finally:
-            for module in training:
-                module.training = True
+        tensors = itertools.chain(self.parameters(), self.buffers())  # walked no further than to the first that will do
+        return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Reconstruct the observed poses and forecast the future ones, at every scale or stage.
@@ -251,39 +239,6 @@ class ForecastModel(nn.Module):
         Args:
             windows: Batches ``(batch, observed_frames + future_frames, joints, 3)`` that cover the training set once.
         """
-
-    def save_pretrained(
-        self, folder: str | Path, *, dtype: torch.dtype | Literal["float32", "float16", "bfloat16"] | None = None
-    ) -> Path:
-        """Write the model to a folder, with a model card; see `posegraph.checkpoint.hub.save_pretrained`."""
-        from posegraph.checkpoint import hub
-
-        return hub.save_pretrained(self, folder, dtype=dtype)
-
-    @classmethod
-    def from_pretrained(cls, reference: str | Path, **options: Any) -> Self:
-        """Build a trained model from a folder, a name or a repository; see `posegraph.checkpoint.hub.from_pretrained`.
-
-        ``ForecastModel.from_pretrained`` takes any model, the method of a subclass only models of that class.
-
-        Raises:
-            CheckpointError: There is nothing of this name, or it is of another class.
-        """
-        from posegraph.checkpoint import hub
-
-        model = hub.from_pretrained(reference, **options)
-        if not isinstance(model, cls):
-            raise CheckpointError(
-                f"{reference}: expected a {cls.__name__}, got {model.registry_name!r}, a {type(model).__name__}. Load "
-                "it with ForecastModel.from_pretrained."
-            )
-        return model
-
-    def push_to_hub(self, repository: str, **options: Any) -> str:
-        """Upload the model to the Hugging Face Hub; see `posegraph.checkpoint.hub.push_to_hub`."""
-        from posegraph.checkpoint import hub
-
-        return hub.push_to_hub(self, repository, **options)
 
     @classmethod
     def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -238,13 +238,15 @@ class Skeleton:
         """
         self._check_joints("used poses", used, self.num_used)
         self._check_joints("template", template, self.num_joints)
-        full = template.expand(*used.shape[:-2], self.num_joints, 3).clone()
-        full[..., list(self.used), :] = used
-        if self.duplicates:
-            copies = [self.index(copy) for copy in self.duplicates]
-            sources = [self.used.index(self.index(source)) for source in self.duplicates.values()]
-            full[..., copies, :] = used[..., sources, :]
-        return full
+        full = template.expand(*used.shape[:-2], self.num_joints, 3)
+        return torch.cat((full, used.to(full)), dim=-2)[..., self._restored_from, :]
+
+    @cached_property
+    def _restored_from(self) -> list[int]:
+        """Where each joint comes from among those of a full pose and, behind them, the used ones."""
+        sources = {self.index(copy): self.index(source) for copy, source in self.duplicates.items()}
+        behind = {joint: self.num_joints + place for place, joint in enumerate(self.used)}
+        return [behind.get(sources.get(joint, joint), joint) for joint in range(self.num_joints)]
 
     def _check_joints(self, what: str, poses: torch.Tensor, joints: int) -> None:
         if poses.ndim < 2 or poses.shape[-2] != joints or poses.shape[-1] != 3:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,8 +10,7 @@ import yaml
 
 from posegraph import checkpoint, registry
 from posegraph.checkpoint.card import model_card
-from posegraph.errors import CheckpointError
-from posegraph.evaluation import published
+from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
 from tests.weights.standin import COMMANDS, REFERENCE
 
 
@@ -68,47 +69,6 @@ def test_it_has_the_note_of_the_maker(config):
     assert "* Chosen by lot." not in model_card(config)
     config["record"]["packed"]["note"] = "Chosen by lot."
     assert "* Chosen by lot.\n" in section(model_card(config), "Training")
-
-
-def test_errors_are_those_of_the_record(config):
-    card = model_card(config)
-    result = config["record"]["packed"]["evaluation"][0]["result"]
-    (running,), walking = rows(card, "running"), result["actions"]["walking"]["mpjpe_mm"]
-    errors = result["actions"]["running"]["mpjpe_mm"]
-    assert running[1:] == ["48", *(f"{error:.2f}" for error in (*errors, sum(errors) / 6)), "120.89"]
-    means = [(one + other) / 2 for one, other in zip(errors, walking, strict=True)]
-    expected = [f"{error:.2f}" for error in (*means, sum(means) / 6)]
-    assert rows(card, "**mean of 2**") == [["**mean of 2**", "", *expected, "101.19"]]
-    by_frame, by_action = rows(card, "**this model**")
-    assert by_frame == ["**this model**", "evaluated here", *expected]
-    assert by_action[2:] == [f"{sum(own) / 6:.2f}" for own in (errors, walking)] + expected[-1:]
-
-
-def test_actions_without_training_stand_apart(config):
-    results = section(model_card(config), "Results")
-    seen, _, unseen = results.partition("Actions that have no training clip, and are in no average above:")
-    assert rows(unseen, "basketball")[0][1] == "255"
-    assert not rows(seen, "basketball")
-    assert "No test clips were there of basketball_signal, directing_traffic, jumping, soccer, washwindow." in unseen
-
-
-def test_published_numbers_are_those_of_the_same_actions(config):
-    card = model_card(config)
-    source = "MSR-GCN repository, datas_in_paper.md"
-    fields = {"dataset": "cmu", "source": source}
-    actions = ["running", "walking"]
-    frames = [published.mean("Traj-GCN", actions, [frame], **fields).mm for frame in (1, 3, 7, 9, 13, 24)]
-    by_frame, by_action = rows(card, "Traj-GCN")
-    assert by_frame == ["Traj-GCN", source, *(f"{error:.2f}" for error in (*frames, sum(frames) / 6))]
-    assert by_action[:3] == ["Traj-GCN", source, "35.42"]  # the mean of what is printed for running
-    assert not rows(card, "MSR-GCN-1L")  # published as one mean over eight actions only
-
-
-def test_nothing_is_compared_under_another_protocol(config):
-    other = copy.deepcopy(config)
-    for own in other["record"]["packed"]["evaluation"][0].values():
-        own["protocol"]["joints"] = "used"
-    assert "published numbers" not in model_card(other)
 
 
 def test_the_frame_rate_caveat_has_the_true_times(config):
@@ -177,5 +137,63 @@ def test_data_of_ones_own_has_no_terms_of_others(config):
 
 
 def test_a_folder_without_checkpoint_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="expected a checkpoint folder"):
+    with pytest.raises(CheckpointError, match="found a folder without config"):
         model_card(tmp_path)
+
+
+INJECTED = "cmu\nlicense: apache-2.0\n---\n# Buy [this](http://x) `now` <img src=x> | yes"
+
+
+def texts(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Where in nested notes the texts are."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, own in items:
+        yield from [(*path, key)] if isinstance(own, str) else texts(own, (*path, key))
+
+
+def test_no_text_of_a_checkpoint_adds_a_field_a_heading_or_markup(config):
+    """Every text that a maker may choose, one after the other."""
+    config["record"]["packed"]["note"] = "x"
+    shown = 0
+    for *path, last in texts(config["record"]):
+        changed = copy.deepcopy(config)
+        place = changed["record"]
+        for key in path:
+            place = place[key]
+        place[last] = INJECTED
+        try:
+            card = model_card(changed)
+        except (CheckpointError, UnknownNameError, ConfigError):
+            continue  # of a fixed vocabulary
+        shown += "Buy" in card
+        _, head, text = card.split("---\n", 2)
+        fields = yaml.safe_load(head)
+        assert (next(iter(fields)), fields["license"] in ("mit", "other")) == ("license", True)
+        assert "license: apache" not in head.replace('"cmu license: apache', "")
+        assert "\n# Buy" not in text
+        outside = re.sub(r"```[^`]*```|`[^`\n]*`", "", text)
+        assert not re.search(r"(?<!\\)\[this|(?<!\\)<img", outside)
+    assert shown > 10
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda config: config.pop("record"),
+        lambda config: config.update(record=[]),
+        lambda config: config.update(num_parameters="many"),
+        lambda config: config.update(skeleton=3),
+        lambda config: config.update(weights="float16"),
+        lambda config: config["record"]["training"].update(recipe=[1]),
+        lambda config: config["record"]["training"].update(train=3),
+        lambda config: config["record"]["packed"].update(reference="a/b/c"),
+        lambda config: config["record"]["packed"].update(evaluation=[3]),
+        lambda config: config["record"]["packed"].update(runs=[1, 2]),
+        lambda config: config["record"]["packed"].update(bundled={"result": 3}),
+        lambda config: config["record"]["packed"]["evaluation"][0].pop("zero_velocity"),
+    ],
+)
+def test_a_record_that_is_damaged_is_reported(config, spoil):
+    spoil(config)
+    with pytest.raises(CheckpointError, match=r"config\.json: the checkpoint is damaged: "):
+        model_card(config)

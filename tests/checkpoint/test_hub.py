@@ -10,11 +10,9 @@ import pytest
 import torch
 
 from posegraph import checkpoint, registry
-from posegraph.checkpoint import hub
 from posegraph.checkpoint.card import model_card
 from posegraph.errors import CheckpointError, ConfigError, MissingDependencyError
-from posegraph.models import ForecastModel, MSRGCNReleased, TrajGCN
-from tests.weights.standin import REFERENCE
+from posegraph.models.base import ForecastModel
 
 
 @pytest.fixture
@@ -34,66 +32,34 @@ def assert_same(ours: ForecastModel, theirs: ForecastModel) -> None:
 
 
 def test_a_folder_is_a_checkpoint_with_a_card(model, tmp_path):
-    assert model.save_pretrained(tmp_path / "new") == tmp_path / "new"
+    assert checkpoint.save_pretrained(model, tmp_path / "new") == tmp_path / "new"
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "README.md",
         "config.json",
         "model.safetensors",
     ]
     assert (tmp_path / "new" / "README.md").read_text() == model_card(tmp_path / "new")
-    again = ForecastModel.from_pretrained(tmp_path / "new")
+    again = checkpoint.load(tmp_path / "new")
     assert_same(again, model)
     assert not again.training
 
 
 def test_a_model_keeps_its_kind_and_record_through_another_save(model, tmp_path):
     model.record = {"seed": 4}
-    model.save_pretrained(tmp_path / "first")
-    ForecastModel.from_pretrained(tmp_path / "first").save_pretrained(tmp_path / "second")
+    checkpoint.save_pretrained(model, tmp_path / "first")
+    checkpoint.save_pretrained(checkpoint.load(tmp_path / "first"), tmp_path / "second")
     for name in ("config.json", "model.safetensors", "README.md"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     assert checkpoint.read_config(tmp_path / "second")["model"] == "msrgcn-released"
 
 
 def test_weights_are_rounded_if_asked_for(model, tmp_path):
-    model.save_pretrained(tmp_path, dtype=torch.bfloat16)
+    checkpoint.save_pretrained(model, tmp_path, dtype=torch.bfloat16)
     assert checkpoint.read_config(tmp_path)["weights"]["dtype"] == "bfloat16"
     assert "bfloat16 in the file, float32 in memory" in (tmp_path / "README.md").read_text()
-    assert ForecastModel.from_pretrained(str(tmp_path)).dtype == torch.float32
-    with pytest.raises(ConfigError, match="dtype: expected one of 'float32', 'float16', 'bfloat16'; got 'int8'"):
-        model.save_pretrained(tmp_path, dtype="int8")
-
-
-def test_a_class_takes_only_its_own_models(model, tmp_path):
-    model.save_pretrained(tmp_path)
-    assert isinstance(MSRGCNReleased.from_pretrained(tmp_path), MSRGCNReleased)
-    message = (
-        r"expected a TrajGCN, got 'msrgcn-released', a MSRGCNReleased\. Load it with ForecastModel\.from_pretrained"
-    )
-    with pytest.raises(CheckpointError, match=message):
-        TrajGCN.from_pretrained(tmp_path)
-
-
-def test_runs_and_weights_of_the_library_are_found(stand_in_runs, shipped):
-    assert_same(hub.from_pretrained(stand_in_runs[0]), checkpoint.load(stand_in_runs[0]))
-    assert_same(hub.from_pretrained(REFERENCE, device="cpu"), checkpoint.load(shipped / REFERENCE))
-
-
-def test_a_folder_is_meant_before_a_name(model, shipped, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    model.save_pretrained(REFERENCE)
-    assert_same(hub.from_pretrained(REFERENCE), model)
-
-
-@pytest.mark.parametrize("reference", ["nowhere", "a/b/c", "spaces in/it", Path("a/b"), "empty/folder"])
-def test_what_can_be_nothing_else_is_no_checkpoint(reference, shipped, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("empty/folder").mkdir(parents=True)
-    message = (
-        r"neither a checkpoint folder nor weights that come with the library \(traj-gcn/tiny\)\. Pass one of these"
-    )
-    with pytest.raises(CheckpointError, match=message):
-        hub.from_pretrained(reference)
+    assert checkpoint.load(str(tmp_path)).dtype == torch.float32
+    with pytest.raises(ConfigError, match="dtype: expected one of 'fp32', 'bf16', 'fp16'; got 'int8'"):
+        checkpoint.save_pretrained(model, tmp_path, dtype="int8")
 
 
 # The Hub, of which nothing is asked here: its package is stood in for
@@ -144,8 +110,8 @@ def stub(tmp_path, monkeypatch) -> Stub:
 
 
 def test_a_model_comes_back_from_a_repository(model, stub):
-    assert model.push_to_hub("me/model") == "https://hub.example/me/model/commit/1"
-    assert_same(ForecastModel.from_pretrained("me/model"), model)
+    assert checkpoint.push_to_hub(model, "me/model") == "https://hub.example/me/model/commit/1"
+    assert_same(checkpoint.load("me/model"), model)
     assert [function for function, _ in stub.calls] == ["HfApi", "create_repo", "upload_folder", "snapshot_download"]
     files = ["config.json", "model.safetensors", "README.md"]
     assert stub.calls[-1][1]["allow_patterns"] == files
@@ -153,8 +119,8 @@ def test_a_model_comes_back_from_a_repository(model, stub):
 
 
 def test_options_reach_the_hub(model, stub):
-    model.push_to_hub(
-        "me/model", private=True, branch="small", token="secret", message="Half as large", dtype="float16"
+    checkpoint.push_to_hub(
+        model, "me/model", private=True, branch="small", token="secret", message="Half as large", dtype="fp16"
     )
     assert stub.calls == [
         ("HfApi", {"token": "secret"}),
@@ -163,7 +129,7 @@ def test_options_reach_the_hub(model, stub):
         ("upload_folder", {"repo_id": "me/model", "commit_message": "Half as large", "revision": "small"}),
     ]
     assert checkpoint.read_config(stub.root / "me--model")["weights"]["dtype"] == "float16"
-    hub.from_pretrained("me/model", revision="small", token="secret", cache_dir="cache", local_files_only=True)
+    checkpoint.load("me/model", revision="small", token="secret", cache_dir="cache", local_files_only=True)
     arguments = stub.calls[-1][1]
     expected = {"revision": "small", "token": "secret", "cache_dir": "cache", "local_files_only": True}
     assert {key: arguments[key] for key in expected} == expected
@@ -172,29 +138,15 @@ def test_options_reach_the_hub(model, stub):
 @pytest.mark.parametrize("error", [OSError("no network"), ValueError("no such repository"), RuntimeError("401")])
 def test_what_the_hub_answers_is_passed_on(model, stub, error):
     stub.error = error
-    message = (
-        rf"me/model: neither a checkpoint folder nor .*, and the Hugging Face Hub gave no such .*{error} Check name"
-    )
-    with pytest.raises(CheckpointError, match=message):
-        hub.from_pretrained("me/model")
     with pytest.raises(CheckpointError, match=rf"me/model: the upload to the Hugging Face Hub failed: .*{error} Check"):
-        model.push_to_hub("me/model")
+        checkpoint.push_to_hub(model, "me/model")
 
 
-def test_a_repository_without_a_checkpoint_is_refused(stub):
-    (stub.root / "me--notes").mkdir()
-    with pytest.raises(CheckpointError, match=r"me--notes: expected a checkpoint folder with config\.json"):
-        hub.from_pretrained("me/notes")
-
-
-def test_without_the_package_folders_work_and_the_hub_says_what_to_install(model, tmp_path, monkeypatch):
+def test_without_the_package_folders_work_and_an_upload_says_what_to_install(model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    assert_same(hub.from_pretrained(hub.save_pretrained(model, tmp_path / "saved")), model)
-    message = r"runs/mistyped: neither a checkpoint folder .* needs the package 'huggingface_hub', .*posegraph\[hub\]"
-    with pytest.raises(MissingDependencyError, match=message):
-        hub.from_pretrained("runs/mistyped")
+    assert_same(checkpoint.load(checkpoint.save_pretrained(model, tmp_path / "saved")), model)
     with pytest.raises(MissingDependencyError, match=r"push_to_hub needs the package 'huggingface_hub'"):
-        model.push_to_hub("me/model")
+        checkpoint.push_to_hub(model, "me/model")
 
 
 def test_the_package_has_the_functions_that_are_called():

@@ -36,7 +36,7 @@ def test_the_run_with_the_lowest_validation_error_is_kept(stand_in, stand_in_run
     assert kept.record["training"] == checkpoint.load(best).record["training"]
     assert [run["kept"] for run in packed["runs"]] == [run == best for run in stand_in_runs]
     assert [run["validation"] for run in packed["runs"]] == pytest.approx([errors[run] for run in stand_in_runs])
-    expected = checkpoint.rounded_state(checkpoint.load(best), "float16")
+    expected = checkpoint.rounded_state(checkpoint.load(best), "fp16")
     assert all(torch.equal(value, expected[key].float()) for key, value in kept.named_parameters())
 
 
@@ -54,7 +54,7 @@ def test_what_is_written_was_measured_with_the_rounded_weights(stand_in, clips, 
 def test_every_seed_is_measured_on_the_actions_trained_on(stand_in_runs, clips, packed):
     for run, own in zip(stand_in_runs, packed["runs"], strict=True):
         model = checkpoint.load(run)
-        model.load_state_dict(checkpoint.rounded_state(model, "float16"))
+        model.load_state_dict(checkpoint.rounded_state(model, "fp16"))
         expected = evaluate(model, clips, Protocol("cmu", actions=("running", "walking"))).mean
         assert own["test"] == pytest.approx(expected, abs=1e-3)
 
@@ -189,7 +189,7 @@ def test_the_data_set_must_be_that_of_the_runs(stand_in_runs, clips, tmp_path):
         ({"name": "a/b"}, ConfigError, r"name: expected lower-case letters"),
         ({"commands": []}, ConfigError, r"commands: expected the commands that made the weights, got none\. The card"),
         ({"protocols": ["9"]}, UnknownNameError, "unknown protocol '9'"),
-        ({"dtype": "int8"}, ConfigError, "dtype: expected one of 'float32', 'float16', 'bfloat16'; got 'int8'"),
+        ({"dtype": "int8"}, ConfigError, "dtype: expected one of 'fp32', 'bf16', 'fp16'; got 'int8'"),
     ],
 )
 def test_other_options_are_refused(stand_in_runs, clips, tmp_path, options, error, message):

@@ -97,12 +97,12 @@ def test_weights_of_the_library_are_evaluated(command, named, shipped, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nothing", *WALKING), "unknown checkpoint folder or model 'nothing'. Known: dmgnn, "),
+        (("nothing", *WALKING), "nothing: expected a trained model, found no such folder, file or weights of"),
         (
             ("msrgcn", *WALKING),
             "model 'msrgcn' is not trained: its weights are random. Pass the folder of a checkpoint",
         ),
-        ((".", *WALKING), ".: expected a checkpoint folder with config.json and model.safetensors, found none."),
+        ((".", *WALKING), ".: expected a trained model, found a folder without config.json and model.safetensors."),
         (("zero-velocity", "--dataset", "cmv", "--data", "samples"), "unknown data set 'cmv'. Did you mean 'cmu'?"),
         (("zero-velocity", "--dataset", "cmu", "--data", "nowhere"), "nowhere: expected files of the cmu benchmark"),
         (("zero-velocity", *WALKING[:4], "--actions", "walk"), "unknown action 'walk'. Did you mean 'walking'?"),

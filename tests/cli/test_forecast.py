@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -98,3 +100,13 @@ def test_errors_are_one_line_and_leave_nothing(command, tmp_path, arguments, mes
     assert answer.err.startswith(f"posegraph: error: {message}")
     assert answer.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_repository_of_the_hub_is_taken(command, stand_in, tmp_path, monkeypatch):
+    stub = SimpleNamespace(snapshot_download=lambda name, **options: str(stand_in / "traj-gcn" / "tiny"))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", stub)
+    answer = command("forecast", "me/model", *RUNNING, "--start", "12", "--out", "a.npz")
+    assert answer.status == 0, answer.err
+    running = data.load("cmu", "samples", split="test", actions=["running"]).clips["test"][0]
+    expected = forecast_clip(checkpoint.load(stand_in / "traj-gcn" / "tiny"), running, 12)
+    np.testing.assert_allclose(np.load("a.npz")["forecast"], expected.forecast.numpy(), rtol=1e-5, atol=1e-3)

@@ -89,7 +89,8 @@ def test_arguments_are_those_of_the_process_by_default(monkeypatch, capsys):
 def test_errors_are_one_line_and_status_2(command):
     answer = command("info", "msrgnc")
     assert (answer.status, answer.out) == (2, "")
-    assert answer.err.startswith("posegraph: error: unknown model 'msrgnc'. Did you mean 'msrgcn'? Known: dmgnn, ")
+    assert answer.err.startswith("posegraph: error: msrgnc: expected a trained model, found no such folder")
+    assert " Did you mean 'msrgcn'? Pass a checkpoint or run folder, a .safetensors file, " in answer.err
     assert answer.err.count("\n") == 1
 
 

@@ -32,7 +32,7 @@ def test_a_run_becomes_weights_that_could_come_with_the_library(command):
 
 def test_the_seeds_of_a_run_are_packed_together(command):
     assert command(*TRAIN, *SMALL, "--seeds", "2", "--out", "run").status == 0
-    options = ("--dtype", "bfloat16", "--protocols", "all", "8", "--finest-only", "--out", "mine", "--device", "cpu")
+    options = ("--dtype", "bf16", "--protocols", "all", "8", "--finest-only", "--out", "mine", "--device", "cpu")
     answer = command("pack", "run", "--name", "tiny", "--data", "samples", *options)
     assert answer.status == 0, answer.err
     config = checkpoint.read_config("mine/traj-gcn/tiny")
@@ -41,7 +41,7 @@ def test_the_seeds_of_a_run_are_packed_together(command):
     assert config["weights"]["dtype"] == "bfloat16"
     assert packed["commands"] == [
         f"{COMMAND} --seeds 2 --device cpu --out RUN",
-        "posegraph pack RUN --name tiny --data samples --finest-only --dtype bfloat16 --protocols all 8",
+        "posegraph pack RUN --name tiny --data samples --finest-only --dtype bf16 --protocols all 8",
     ]
 
 
@@ -64,7 +64,7 @@ def test_commands_are_given_where_the_run_has_none(command, stand_in_runs):
     ("arguments", "message"),
     [
         ((), "runs: expected at least one folder of a training run, got none."),
-        (("nowhere",), "nowhere: expected a checkpoint folder with config.json and model.safetensors, found none."),
+        (("nowhere",), "nowhere: expected a trained model, found no such folder, file or weights of the library."),
         (("run", "--name", "TINY"), "name: expected lower-case letters, digits and hyphens, as in 'cmu', got 'TINY'."),
         (("run", "--protocols", "9"), "unknown protocol '9'. Known: all, 8, 256, msrgcn, "),
     ],

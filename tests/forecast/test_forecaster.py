@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import copy
+import pickle
 import re
-from pathlib import Path
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,36 +14,14 @@ import torch
 from torch import nn
 
 from posegraph import checkpoint, data, registry
-from posegraph.data import Clip
-from posegraph.errors import ConfigError, DataError, ShapeError, UnknownNameError
+from posegraph.errors import CheckpointError, ConfigError, DataError, ShapeError, UnknownNameError
 from posegraph.forecast.forecaster import Forecaster
-from posegraph.forecast.result import ForecastResult, forecast_clip
+from posegraph.inference.optimize import OptimizedForecaster
 from posegraph.models.base import ForecastModel
 from posegraph.models.zero_velocity import ZeroVelocity
 from posegraph.skeleton import presets
-from posegraph.skeleton.skeleton import Skeleton
-
-# A root that never moves, two used joints, and a copy of the second one.
-BODY = Skeleton("body", ("root", "a", "b", "copy"), (-1, 0, 1, 2), constant=("root",), duplicates={"copy": "b"})
-
-
-class Drift(ForecastModel):
-    """Moves the last pose by a learned step a frame, plus noise while it is trained."""
-
-    def __init__(self, **options: object) -> None:
-        super().__init__(skeleton=BODY, observed_frames=3, future_frames=2, **options)  # type: ignore[arg-type]
-        self.step = nn.Parameter(torch.tensor([1.0, 2.0, 3.0]))
-        self.noise = nn.Dropout(0.5)
-        self.frozen = nn.Dropout(0.5).eval()
-
-    def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        self.check_observed(observed)
-        steps = torch.arange(1, 3, dtype=observed.dtype)[:, None, None] * self.noise(self.step)
-        return (torch.cat([observed, observed[:, -1:] + steps], dim=1),)
-
-
-def poses(*lead: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    return torch.randn(*lead, 4, 3, generator=torch.Generator().manual_seed(0), dtype=dtype)
+from posegraph.weights.reference import resolve
+from tests.forecast.toys import BODY, Drift, Labelled, poses
 
 
 def test_zero_velocity_repeats_the_last_full_pose() -> None:
@@ -179,140 +162,6 @@ def test_gaps_are_refused_where_the_model_sees_them() -> None:
         forecaster(motion)
 
 
-@pytest.fixture
-def clip() -> Clip:
-    return Clip(poses(10), BODY, fps=30.0, action="waving", name="waving_1")
-
-
-def test_a_clip_is_cut_at_the_start(clip: Clip) -> None:
-    model = Drift()
-    result = forecast_clip(model, clip, 4)
-    assert torch.equal(result.observed, clip.poses[4:7])
-    assert result.truth is not None
-    assert torch.equal(result.truth, clip.poses[7:9])
-    assert torch.equal(result.forecast, Forecaster(model)(clip.poses[:7]))
-    assert (result.skeleton, result.fps, result.start) == (BODY, 30.0, 4)
-
-
-@pytest.mark.parametrize(("start", "has_truth"), [(0, True), (5, True), (6, False), (7, False)])
-def test_truth_is_complete_or_none(clip: Clip, start: int, has_truth: bool) -> None:
-    result = forecast_clip(Drift(), clip, start, device="cpu")
-    assert (result.truth is not None) == has_truth
-    assert result.forecast.shape == (2, 4, 3)
-
-
-def test_mpjpe_is_the_mean_distance_of_the_joints(clip: Clip) -> None:
-    result = forecast_clip(Drift(), clip, 4)
-    assert result.truth is not None
-    for frame in range(2):
-        distances = [
-            sum((float(f) - float(t)) ** 2 for f, t in zip(forecast, true, strict=True)) ** 0.5
-            for forecast, true in zip(result.forecast[frame], result.truth[frame], strict=True)
-        ]
-        assert result.mpjpe_mm[frame] == pytest.approx(sum(distances) / 4, rel=1e-5)
-
-
-def test_mpjpe_needs_truth(clip: Clip) -> None:
-    message = (
-        "mpjpe_mm: expected true poses for all 2 forecast frames, got none, because the clip ends too soon after "
-        "frame 7. Choose an earlier start."
-    )
-    with pytest.raises(DataError, match=re.escape(message)):
-        _ = forecast_clip(Drift(), clip, 7).mpjpe_mm
-
-
-@pytest.mark.parametrize(
-    ("frames", "start", "works"),
-    [
-        (10, 8, "choose start in 0..7, or in 0..5 to have true poses for every forecast frame."),
-        (10, -1, "choose start in 0..7, or in 0..5 to have true poses for every forecast frame."),
-        (4, 2, "choose start in 0..1."),
-        (2, 0, "no start works, the clip is too short."),
-    ],
-)
-def test_a_start_out_of_range_says_which_would_work(frames: int, start: int, works: str) -> None:
-    clip = Clip(poses(frames), BODY, fps=30.0, name="short")
-    message = (
-        f"start: expected a frame of clip 'short', which has {frames} frames, got {start}. The model sees 3 frames: "
-        + works
-    )
-    with pytest.raises(ConfigError, match=re.escape(message)):
-        forecast_clip(Drift(), clip, start)
-
-
-def test_a_clip_of_another_skeleton_is_refused() -> None:
-    clip = Clip(torch.zeros(50, 38, 3), presets.get("cmu"), fps=60.0, name="walking_1")
-    message = (
-        "skeleton: expected a model of 'cmu' (38 joints, 25 used) as in clip 'walking_1', got one of 'body' (4 joints, "
-        "2 used). Build the model for the skeleton of clip 'walking_1'."
-    )
-    with pytest.raises(ConfigError, match=re.escape(message)):
-        forecast_clip(Drift(), clip)
-
-
-def read(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return dict(file)
-
-
-def test_saved_results_are_read_back_without_pickle(clip: Clip, tmp_path: Path) -> None:
-    result = forecast_clip(Drift(), clip, 4)
-    path = result.save(tmp_path / "new" / "waving.npz")
-    saved = read(path)
-    assert result.truth is not None
-    for name, tensor in (("observed", result.observed), ("forecast", result.forecast), ("truth", result.truth)):
-        np.testing.assert_array_equal(saved.pop(name), tensor.numpy())
-    assert saved.pop("joint_names").tolist() == ["root", "a", "b", "copy"]
-    assert saved.pop("parents").tolist() == [-1, 0, 1, 2]
-    assert (float(saved.pop("fps")), int(saved.pop("start"))) == (30.0, 4)
-    assert not saved
-
-
-def test_saving_without_truth_leaves_it_out(clip: Clip, tmp_path: Path) -> None:
-    saved = read(forecast_clip(Drift(), clip, 7).save(str(tmp_path / "end.npz")))
-    assert "truth" not in saved
-    assert saved["forecast"].shape == (2, 4, 3)
-
-
-def test_a_failed_save_keeps_the_old_file(clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result: ForecastResult = forecast_clip(Drift(), clip, 4)
-    path = result.save(tmp_path / "waving.npz")
-    before = path.read_bytes()
-
-    def fail(file: object, **arrays: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(np, "savez_compressed", fail)
-    with pytest.raises(OSError, match="disk full"):
-        result.save(path)
-    assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["waving.npz"]
-
-
-def test_the_name_of_a_saved_file_must_say_its_format(clip: Clip, tmp_path: Path) -> None:
-    message = "path: expected a file name that ends in .npz, got 'waving.csv'. Rename it."
-    with pytest.raises(ConfigError, match=re.escape(message)):
-        forecast_clip(Drift(), clip).save(tmp_path / "waving.csv")
-
-
-class Labelled(Drift):
-    """Drifts by as many millimetres more as the number of the action."""
-
-    actions = ("bow", "wave")
-
-    def predict(self, observed, action=None):
-        return super().predict(observed) + action[:, None, None, None]
-
-
-def test_a_model_with_labels_forecasts_for_an_action():
-    clip = Clip(poses(12), BODY, 25.0, action="wave")
-    plain = forecast_clip(Drift(), clip)
-    used = list(clip.skeleton.used)
-    torch.testing.assert_close(forecast_clip(Labelled(), clip).forecast[:, used], plain.forecast[:, used] + 1)
-    motion = poses(3, 7)
-    torch.testing.assert_close(Forecaster(Labelled(), action="bow")(motion), Forecaster(Drift())(motion))
-
-
 def test_labels_are_given_where_they_are_needed_and_only_there():
     with pytest.raises(ConfigError, match="action: expected one of bow, wave, because the model takes action labels"):
         Forecaster(Labelled())
@@ -322,19 +171,7 @@ def test_labels_are_given_where_they_are_needed_and_only_there():
         Forecaster(Labelled(), action="jump")
 
 
-def test_errors_of_rotations_are_those_of_their_positions():
-    walking = ["walking"]
-    results = [
-        forecast_clip(
-            registry.build("zero-velocity", skeleton=name),
-            data.load(name, "samples", actions=walking).select("test")[0],
-            start=40,
-        ).mpjpe_mm
-        for name in ("cmu", "cmu-angles")
-    ]
-    assert results[0] == pytest.approx(results[1], rel=1e-4)
-
-
+@pytest.mark.filterwarnings("ignore:fast=True changes nothing")
 @pytest.mark.parametrize("name", ["traj-gcn", "msrgcn", "pgbig"])
 def test_fast_forecasts_are_the_same(name):
     settings = {"channels": 8, "num_stages": 2} if name == "pgbig" else {"channels": 8, "num_blocks": 1}
@@ -345,12 +182,133 @@ def test_fast_forecasts_are_the_same(name):
     assert model.training
 
 
-def test_a_forecaster_is_made_from_weights(shipped):
+# What computes
+
+
+def chosen(backend: str, **milliseconds: float) -> Callable[[ForecastModel], OptimizedForecaster]:
+    """As `optimize`, where the choice is known."""
+    return lambda model: OptimizedForecaster(
+        copy.deepcopy(model).eval(), backend=backend, precision="fp32", batch_size=None, milliseconds=milliseconds
+    )
+
+
+def test_it_says_what_computes_and_why(monkeypatch):
+    model = registry.build("traj-gcn", skeleton="cmu", channels=8, num_blocks=1)
+    plain = Forecaster(model)
+    assert plain.backend == "plain"
+    assert plain.explanation == "traj-gcn runs as it is, in PyTorch, because fast=True was not asked for."
+    assert repr(plain) == "Forecaster('traj-gcn', backend='plain', device='cpu')"
+    monkeypatch.setattr("posegraph.forecast.forecaster.optimize", chosen("eager", eager=1.25, static=2.0))
+    fast = Forecaster(model, fast=True)
+    assert fast.backend == "eager"
+    assert "traj-gcn runs with backend 'eager'" in fast.explanation
+    assert "eager 1.25 ms, static 2.00 ms" in fast.explanation
+
+
+def test_where_nothing_is_faster_it_says_so(monkeypatch):
+    monkeypatch.setattr("posegraph.forecast.forecaster.optimize", chosen("plain"))
+    with pytest.warns(RuntimeWarning, match="fast=True changes nothing: Drift .*runs as it is, in PyTorch"):
+        forecaster = Forecaster(Drift(), fast=True)
+    assert torch.equal(forecaster(poses(3)), Forecaster(Drift())(poses(3)))
+
+
+# References and wrappers
+
+
+def test_a_reference_stands_for_its_model(shipped):
     clip = data.load("cmu", "samples", split="test", actions=["walking"]).select("test")[0]
     expected = Forecaster(checkpoint.load(shipped / "traj-gcn" / "tiny"))(clip.poses[:40])
-    forecaster = Forecaster.from_pretrained("traj-gcn/tiny", device="cpu")
-    assert torch.equal(forecaster(clip.poses[:40]), expected)
-    fast = Forecaster.from_pretrained(shipped / "traj-gcn" / "tiny", fast=True)
+    for reference in ("traj-gcn/tiny", shipped / "traj-gcn" / "tiny", resolve("tiny", model="traj-gcn")):
+        assert torch.equal(Forecaster(reference, device="cpu")(clip.poses[:40]), expected)
+    fast = Forecaster("traj-gcn/tiny", fast=True)
     torch.testing.assert_close(fast(clip.poses[:40]), expected, rtol=1e-5, atol=1e-2)
     with pytest.raises(ConfigError, match="action: expected none, because the model takes no action labels, got 'bow'"):
-        Forecaster.from_pretrained("traj-gcn/tiny", action="bow")
+        Forecaster("traj-gcn/tiny", action="bow")
+    with pytest.raises(CheckpointError, match=r"traj-gcn: expected a trained model, found the name .*'traj-gcn/tiny'"):
+        Forecaster("traj-gcn")
+
+
+def test_a_wrapper_is_taken_off():
+    model = Drift()
+    for wrapped in (nn.DataParallel(model), torch.compile(model, backend="eager")):
+        assert Forecaster(wrapped).model is model  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("other", [nn.Linear(2, 2), None, 3])
+def test_what_is_no_model_is_refused(other):
+    message = rf"model: expected a ForecastModel or a reference to a trained one, got {type(other).__name__}\. Build"
+    with pytest.raises(ConfigError, match=message):
+        Forecaster(other)
+
+
+# Beside training
+
+
+def trained_network() -> ForecastModel:
+    torch.manual_seed(0)
+    return registry.build("traj-gcn", skeleton=BODY, observed_frames=3, future_frames=2, channels=8, num_blocks=1)
+
+
+def test_threads_may_share_a_forecaster_of_a_model_in_training_mode(monkeypatch):
+    model = trained_network()
+    forecaster, windows = Forecaster(model), 300 * poses(4, 3, 3)
+    expected = [forecaster(own) for own in windows]
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda at: torch.equal(forecaster(windows[at % 4]), expected[at % 4]), range(200)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert all(found)
+    assert all(module.training for module in model.modules())
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_forecasts_follow_the_training_of_the_model():
+    model = trained_network()
+    forecaster, window = Forecaster(model), 300 * poses(3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        model(300 * torch.rand(4, 3, 2, 3))[0].mean().backward()
+        optimizer.step()
+        expected = Forecaster(copy.deepcopy(model).eval())(window)
+        assert torch.equal(forecaster(window), expected)
+    model.load_state_dict({key: torch.zeros_like(value) for key, value in model.state_dict().items()}, assign=True)
+    assert torch.equal(forecaster(window), Forecaster(copy.deepcopy(model).eval())(window))
+    model.double()
+    torch.testing.assert_close(forecaster(window), Forecaster(copy.deepcopy(model).eval())(window))
+
+
+# Copies
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_copy_forecasts_the_same_with_weights_of_its_own(again, fast):
+    model, window = trained_network(), 300 * poses(3)
+    forecaster = Forecaster(model, fast=fast)
+    other, expected = again(forecaster), forecaster(window)
+    torch.testing.assert_close(other(window), expected, rtol=1e-5, atol=1e-3)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    torch.testing.assert_close(other(window), expected, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["traj-gcn", "graph-mixer"])
+def test_a_forecast_does_not_walk_through_the_modules(name, monkeypatch):
+    """They are hundreds; what a call does besides the model is the same for all models."""
+    forecaster = Forecaster(registry.build(name, skeleton="cmu"))
+    counts: list[int] = []
+    walk = nn.Module.named_modules
+
+    def counted(self: nn.Module, *arguments: Any, **options: Any) -> Iterator[Any]:
+        for found in walk(self, *arguments, **options):
+            counts.append(1)
+            yield found
+
+    monkeypatch.setattr(nn.Module, "named_modules", counted)
+    forecaster(torch.zeros(10, 38, 3))
+    assert sum(counts) < 50

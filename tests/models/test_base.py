@@ -137,23 +137,6 @@ def test_a_model_knows_its_type_and_device():
     assert (model.dtype, model.device) == (torch.float64, torch.device("meta"))
 
 
-def test_evaluating_gives_every_module_its_mode_back():
-    model = Numbering()
-    model.frozen, model.trained = torch.nn.Dropout().eval(), torch.nn.Dropout()
-
-    def fail_inside() -> None:
-        with model.evaluating():
-            assert not any(module.training for module in model.modules())
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        fail_inside()
-    assert (model.training, model.frozen.training, model.trained.training) == (True, False, True)
-    with model.eval().evaluating():
-        pass
-    assert not model.training
-
-
 @pytest.mark.parametrize(
     ("name", "settings", "scales"),
     [

@@ -44,7 +44,7 @@ class Browser:
             "--disable-dev-shm-usage --disable-background-networking --disable-extensions --mute-audio"
         )
         # The browser reads from descriptor 3 and writes to 4.
-        shell = f"exec 3<&{to_browser} 4>&{from_browser}; exec \"$@\""
+        shell = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
         self.process = subprocess.Popen(
             ["bash", "-c", shell, "browser", program, *arguments.split(), f"--user-data-dir={self.folder.name}"],
             pass_fds=(to_browser, from_browser),
@@ -117,9 +117,7 @@ class Browser:
     def resize(self, width: int, height: int, *, phone: bool = False) -> None:
         """Set the size of the window."""
         scale = 2 if phone else 1
-        self(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=phone
-        )
+        self("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=phone)
 
     def scheme(self, name: str) -> None:
         """Choose "light" or "dark"."""

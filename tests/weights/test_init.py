@@ -57,7 +57,7 @@ def other_weights(folder: Path) -> None:
     model = checkpoint.load(folder)
     with torch.no_grad():
         model.get_parameter("head.weight").mul_(1.5)
-    checkpoint.save_checkpoint(model, folder, dtype="float16")
+    checkpoint.save_checkpoint(model, folder, dtype="fp16")
     (folder / "README.md").write_text(model_card(folder))
 
 
