@@ -173,7 +173,8 @@ class GraphMixer(ForecastModel):
         if self.training or not self.averages_mirror_images:
             future = self.forward_poses(observed)
         else:
-            one, other = self.forward_poses(torch.cat([observed, self._mirror(observed)])).chunk(2)
+            both = torch.stack([observed, self._mirror(observed)]).flatten(0, 1)  # one batch, of any size
+            one, other = self.forward_poses(both).unflatten(0, (2, -1)).unbind()
             future = self._agreed(one, self._mirror(other), observed[:, -1:])
         return (torch.cat([observed, future], dim=1),)
 
