@@ -8,178 +8,97 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import nn
 
 from posegraph.errors import ConfigError
-from posegraph.folding.layers import FoldedLayer, FoldedResidual, affine, as_double, fold, with_tail
-from posegraph.layers import DCT, GraphConvBlock, ResampleBlock
+from posegraph.folding.forecast import Folded, Shape
+from posegraph.folding.layers import FoldedLayer, affine, with_tail
+from posegraph.layers import GraphConvBlock, ResampleBlock
 from posegraph.layers.normalizers import MinMaxNormalizer
-from posegraph.models.base import ForecastModel
-from posegraph.models.msrgcn import MSRGCN
-from posegraph.models.msrgcn_released import MSRGCNReleased
-from posegraph.models.traj_gcn import TrajGCN
 
-__all__ = ["FoldedForecast", "FoldedNetwork", "fold_model", "is_foldable"]
-
-
-def fold_model(model: ForecastModel) -> FoldedForecast:
-    """The inference form of a model, from observed to future poses, in float64 on the CPU.
-
-    Args:
-        model: A trained model; it is not changed. Its running statistics are used, whatever mode it is in.
-
-    Returns:
-        A module of ``(batch, observed_frames, joints, 3)`` to ``(batch, future_frames, joints, 3)``.
-
-    Raises:
-        ConfigError: There is no rule for this class of models, or one of its layers.
-
-    Examples:
-        >>> import torch
-        >>> from posegraph import registry
-        >>> from posegraph.inference import fold_model
-        >>> model = registry.build("traj-gcn", channels=8, num_blocks=1).eval().double()
-        >>> observed = torch.randn(2, 10, 22, 3).double()
-        >>> bool((fold_model(model)(observed) - model.predict(observed)).abs().max() < 1e-12)
-        True
-    """
-    rule = _RULES.get(type(model))  # not a subclass, which may compute something else
-    if rule is None:
-        raise ConfigError(
-            f"fold: expected a model with a folded form, got {type(model).__name__}. Forecast with the model itself."
-        )
-    return rule(model)
-
-
-def is_foldable(model: ForecastModel) -> bool:
-    """Whether `fold_model` has a rule for the class of a model and all its layers."""
-    try:
-        fold_model(model)
-    except ConfigError:
-        return False
-    return True
-
-
-def _fold_traj_gcn(model: TrajGCN) -> FoldedForecast:
-    basis = as_double(model.dct.basis) if isinstance(model.dct, DCT) else None
-    ends = _ends(model, model.start, model.head, basis=basis, global_residual=model.config.global_residual)
-    all_move = len(model.skeleton.moving) == 3 * model.num_joints
-    return _forecast([fold(model.stage)], ends, moving=None if all_move else model.moving.cpu())
-
-
-def _fold_msrgcn(model: MSRGCN) -> FoldedForecast:
-    widen, follow = model.start
-    join, head = _two(model.end[0])
-    ends = _ends(model, widen, head, normalizer=model.normalizer, global_residual=model.config.global_residual)
-    first, *coarser = model.encoder
-    pyramid = _Pyramid(
-        encoder=[FoldedResidual([fold(follow), fold(first)], skip=False), *map(fold, coarser)],
-        down=map(fold, model.down),
-        up=map(fold, model.up),
-        decoder=map(fold, model.decoder),
-        join=_joined(join),
-    )
-    return _forecast([pyramid], ends)
-
-
-def _fold_msrgcn_released(model: MSRGCNReleased) -> FoldedForecast:
-    stage, head = _two(model.end[0])
-    config = model.config
-    ends = _ends(
-        model,
-        model.start,
-        head,
-        basis=as_double(model.dct.basis),
-        normalizer=model.normalizer,
-        global_residual=config.global_residual,
-    )
-    if len(config.channels) == 1 and config.e3_input == "d3":  # the finest head is the coarsest one
-        return _forecast([fold(model.encoder[0]), fold(stage)], ends)
-    pyramid = _Pyramid(
-        encoder=map(fold, model.encoder),
-        down=map(fold, model.down),
-        up=map(fold, model.up),
-        decoder=map(fold, model.decoder),
-        merge=map(_joined, model.crop),
-    )
-    return _forecast([pyramid, fold(stage)], ends)
+__all__ = ["Ends", "FoldedForecast", "FoldedNetwork", "Pyramid", "Window", "ends", "joined", "layered"]
 
 
 @dataclass(frozen=True)
-class _Ends:
+class Window:
+    """Sizes of what a network sees and forecasts."""
+
+    observed_frames: int
+    future_frames: int
+    num_nodes: int
+    """Coordinates that the network sees."""
+
+
+@dataclass(frozen=True)
+class Ends:
     """First layer, on observed trajectories; last map, to future ones; and the linear map around both."""
 
+    window: Window
     first: FoldedLayer
     last: FoldedLayer
     skip: torch.Tensor | None
     """``(future_frames, observed_frames)``."""
 
 
-def _ends(
-    model: ForecastModel,
+def ends(
+    window: Window,
     start: nn.Module,
     head: nn.Module,
     *,
     basis: torch.Tensor | None = None,
     normalizer: MinMaxNormalizer | None = None,
     global_residual: bool,
-) -> _Ends:
+) -> Ends:
     r"""Fold what is linear in time into both ends.
 
     The network reads $a X P C^\top + c$, where $P$ repeats the last frame, $C$ is the DCT basis, and $a, c$ normalise;
     its output $O$ becomes $(O - c) / a \cdot C$. With the global residual the constants cancel.
     """
-    frames = torch.eye(model.observed_frames, dtype=torch.float64)
-    pad = torch.cat([frames, frames[:, -1:].expand(-1, model.future_frames)], dim=1)
-    basis = torch.eye(model.total_frames, dtype=torch.float64) if basis is None else basis
+    frames = torch.eye(window.observed_frames, dtype=torch.float64)
+    pad = torch.cat([frames, frames[:, -1:].expand(-1, window.future_frames)], dim=1)
+    basis = torch.eye(window.observed_frames + window.future_frames, dtype=torch.float64) if basis is None else basis
     factor, offset = 1.0, 0.0
     if normalizer is not None:
         low, high = float(normalizer.minimum), float(normalizer.maximum)
         factor, offset = 2 / (high - low), -2 * low / (high - low) - 1
     if not isinstance(start, GraphConvBlock):
         raise ConfigError(f"fold: expected a GraphConvBlock at the start, got {type(start).__name__}.")
-    future = basis[:, model.observed_frames :]
-    num_nodes = len(model.skeleton.moving)
-    entry = affine(start.operator).after_channels(factor * pad @ basis.T, offset, num_nodes)
+    future = basis[:, window.observed_frames :]
+    entry = affine(start.operator).after_channels(factor * pad @ basis.T, offset, window.num_nodes)
     exit_ = affine(head).before_channels(future / factor, 0.0 if global_residual else -offset)
-    return _Ends(
+    return Ends(
+        window=window,
         first=with_tail([entry], start.tail),
         last=FoldedLayer([exit_]),
         skip=(pad @ basis.T @ future).T.contiguous() if global_residual else None,
     )
 
 
-def _joined(block: nn.Module) -> FoldedLayer:
+def joined(block: nn.Module) -> FoldedLayer:
     """A block that reads two inputs side by side, along the channels or the nodes, as one of two inputs."""
     match block:
         case GraphConvBlock():
-            joined = affine(block.operator)
-            assert joined.right is not None
-            first, second = ({"right": right} for right in joined.right.chunk(2, dim=0))
+            both = affine(block.operator)
+            assert both.right is not None
+            first, second = ({"right": right} for right in both.right.chunk(2, dim=0))
         case ResampleBlock():
-            joined = affine(block.resample)
-            assert joined.left is not None
-            first, second = ({"left": left.contiguous()} for left in joined.left.chunk(2, dim=1))
+            both = affine(block.resample)
+            assert both.left is not None
+            first, second = ({"left": left.contiguous()} for left in both.left.chunk(2, dim=1))
         case _:
             raise ConfigError(f"fold: expected a block that joins two inputs, got {type(block).__name__}.")
-    return with_tail([replace(joined, **first), replace(joined, **second, shift=None)], block.tail)
+    return with_tail([replace(both, **first), replace(both, **second, shift=None)], block.tail)
 
 
-def _two(modules: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """The parts of a head: what precedes the last operator, and that operator."""
-    assert isinstance(modules, nn.Sequential)
-    first, second = modules
-    return first, second
+def layered(body: Iterable[nn.Module], around: Ends, moving: torch.Tensor | None = None) -> FoldedForecast:
+    """Folded blocks between the two ends, as a forecast in float64; ``moving`` as in `FoldedForecast`."""
+    nodes = (around.window.observed_frames, around.window.num_nodes)
+    return FoldedForecast(FoldedNetwork(around.first, *body, around.last), around.skip, moving, nodes=nodes)
 
 
-def _forecast(body: Iterable[nn.Module], ends: _Ends, moving: torch.Tensor | None = None) -> FoldedForecast:
-    return FoldedForecast(FoldedNetwork(ends.first, *body, ends.last), ends.skip, moving)
-
-
-class _Pyramid(nn.Module):
+class Pyramid(nn.Module):
     """Down to the coarsest scale and back to the finest."""
 
     def __init__(
@@ -225,13 +144,14 @@ class FoldedNetwork(nn.Sequential):
         return super().forward(input.transpose(-1, -2)).transpose(-1, -2)
 
 
-class FoldedForecast(nn.Module):
+class FoldedForecast(Folded):
     """A network from observed to future poses, and the linear map around it.
 
     Args:
         network: The nonlinear part.
         skip: Matrix ``(future_frames, observed_frames)`` of the sum around it; None for no sum.
         moving: Coordinates that the network sees; the others keep their last value. None for all.
+        nodes: ``(observed_frames, nodes)`` of the network's input.
 
     Shape:
         - Input: ``(batch, observed_frames, joints, 3)``
@@ -241,15 +161,24 @@ class FoldedForecast(nn.Module):
     skip: torch.Tensor | None
     moving: torch.Tensor | None
 
-    def __init__(self, network: FoldedNetwork, skip: torch.Tensor | None, moving: torch.Tensor | None = None) -> None:
+    network: FoldedNetwork
+
+    def __init__(
+        self,
+        network: FoldedNetwork,
+        skip: torch.Tensor | None,
+        moving: torch.Tensor | None = None,
+        *,
+        nodes: tuple[int, int],
+    ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.nodes = network, nodes
         self.register_buffer("skip", skip)
         self.register_buffer("moving", moving)
 
-    def forward(self, observed: torch.Tensor) -> torch.Tensor:
-        """Forecast; shapes as in the class."""
-        return self.complete(observed, self.network)
+    def input_shape(self, size: int | None) -> Shape:
+        """Shape of the network's input for a number of windows, None for any: a single window has no batch."""
+        return self.nodes if size == 1 else (size, *self.nodes)
 
     def complete(self, observed: torch.Tensor, network: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         """Forecast with ``network``, some other form of the network, in place of its own."""
@@ -270,10 +199,3 @@ class FoldedForecast(nn.Module):
             return moved
         still = frames[..., -1:, :].expand(*moved.shape[:-1], -1)
         return still.index_copy(-1, self.moving, moved)
-
-
-_RULES: dict[type[ForecastModel], Callable[[Any], FoldedForecast]] = {
-    TrajGCN: _fold_traj_gcn,
-    MSRGCN: _fold_msrgcn,
-    MSRGCNReleased: _fold_msrgcn_released,
-}

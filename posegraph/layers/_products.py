@@ -21,5 +21,5 @@ def product_from_left(matrix: torch.Tensor, x: torch.Tensor, shift: torch.Tensor
     Returns:
         ``(batch, out_nodes, channels)``.
     """
-    expanded = matrix.expand(len(x), -1, -1)
+    expanded = matrix.expand(x.shape[0], -1, -1)
     return torch.bmm(expanded, x) if shift is None else torch.baddbmm(shift, expanded, x)

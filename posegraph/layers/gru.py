@@ -66,9 +66,9 @@ class ResetBeforeGRUCell(nn.Module):
             expected = f"(batch, {self.in_channels} channels)"
             raise ShapeError("GRU input", expected, tuple(x.shape), "Give one step at a time.")
         if state is None:
-            state = x.new_zeros(len(x), self.channels)
-        elif state.shape != (len(x), self.channels):
-            expected = f"({len(x)} samples, {self.channels} channels)"
+            state = x.new_zeros(x.shape[0], self.channels)
+        elif state.shape != (x.shape[0], self.channels):
+            expected = f"({x.shape[0]} samples, {self.channels} channels)"
             raise ShapeError("GRU state", expected, tuple(state.shape), "Give the state of the step before, or none.")
         reset, update = torch.sigmoid(self.gates(torch.cat([x, state], dim=1))).chunk(2, dim=1)
         candidate = torch.tanh(self.candidate(torch.cat([x, reset * state], dim=1)))

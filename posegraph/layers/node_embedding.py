@@ -74,7 +74,7 @@ class SkipMLP(nn.Module):
     def normalize(self, y: torch.Tensor) -> torch.Tensor:
         """The end of `forward`: batch norm, and the activation if there is one."""
         rows = y.flatten(0, -2)
-        if self.training and len(rows) == 1:
+        if self.training and rows.shape[0] == 1:
             remedy = "Its statistics run over the rows: use a larger batch, or model.eval() to forecast."
             raise ShapeError("perceptron input", "at least two rows in training mode", tuple(y.shape), remedy)
         y = self.norm(rows).view_as(y)
@@ -206,7 +206,7 @@ class NodeEmbedding(nn.Module):
         check_features("embedding input", x, channels=self.in_channels, frames=self.frames, num_nodes=self.num_nodes)
         x = self.temporal(x)
         if self.scrambled:
-            x = x.permute(0, 2, 3, 1).reshape(len(x), self.num_nodes, -1)
+            x = x.permute(0, 2, 3, 1).reshape(x.shape[0], self.num_nodes, -1)
         else:
             x = x.permute(0, 3, 2, 1).flatten(2)
         h = self.node(x)

@@ -80,12 +80,12 @@ class SpatioTemporalDenseConv(nn.Module):
     # Batched products with expanded matrices: broadcasting ones would copy the transposed input and return it so.
 
     def _mix_channels(self, x: torch.Tensor) -> torch.Tensor:
-        weight = self.weight.T.expand(len(x), -1, -1)
+        weight = self.weight.T.expand(x.shape[0], -1, -1)
         return torch.bmm(weight, x.flatten(2)).unflatten(2, (self.num_joints, self.num_frames))
 
     def _mix_graph(self, x: torch.Tensor) -> torch.Tensor:
         maps = x.flatten(0, 1)
-        adjacency = self.adjacency.expand(len(maps), -1, -1)
+        adjacency = self.adjacency.expand(maps.shape[0], -1, -1)
         return torch.matmul(torch.bmm(adjacency, maps), self.time).unflatten(0, x.shape[:2])
 
     def extra_repr(self) -> str:

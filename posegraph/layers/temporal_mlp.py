@@ -64,7 +64,7 @@ class TemporalMLPBlock(nn.Module):
                 "Rearrange poses with 'b t j c -> b t (j c)'.",
             )
         # A product from the left needs no transposes; a linear layer would need two, or a slower norm.
-        weight = self.weight.expand(len(x), -1, -1)
+        weight = self.weight.expand(x.shape[0], -1, -1)
         return x + self.norm(torch.baddbmm(self.bias.unsqueeze(1), weight, x))
 
     def extra_repr(self) -> str:

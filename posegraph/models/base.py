@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,6 +13,7 @@ from torch import nn
 
 from posegraph._support.checks import check_poses, check_positive
 from posegraph.errors import CheckpointError, ConfigError, UnknownNameError
+from posegraph.folding.forecast import Folded, ModelForecast
 from posegraph.layers.losses import multi_scale_loss
 from posegraph.skeleton import presets
 from posegraph.skeleton.grouping import JointGrouping
@@ -217,6 +220,47 @@ class ForecastModel(nn.Module):
             A model whose `predict` is that of this one, and whose `forward` may return fewer scales.
         """
         return self
+
+    def folded(self) -> Folded:
+        """The form that fast backends run: `fold` where this class states one, else the model's own `predict`.
+
+        A form that a parent class states does not count, because a subclass may compute something else; set
+        ``fold = Parent.fold`` in the subclass if it does not. The form is a copy: later changes of the model have no
+        effect. It computes as in evaluation mode.
+
+        Returns:
+            A module of ``(batch, observed_frames, joints, 3)`` to ``(batch, future_frames, joints, 3)``: in float64 on
+            the CPU if it comes from `fold`, else in the model's type and on its device.
+
+        Raises:
+            ConfigError: The model takes action labels, which backends do not pass on.
+
+        Examples:
+            >>> import torch
+            >>> from posegraph import registry
+            >>> model = registry.build("traj-gcn", channels=8, num_blocks=1).eval().double()
+            >>> observed = torch.randn(2, 10, 22, 3).double()
+            >>> bool((model.folded()(observed) - model.predict(observed)).abs().max() < 1e-12)
+            True
+        """
+        if self.actions:
+            raise ConfigError(
+                f"folded: expected a model of poses alone, got {type(self).__name__} with labels of "
+                f"{len(self.actions)} actions. Forecast with model.predict(observed, action)."
+            )
+        if "fold" in vars(type(self)):
+            with suppress(ConfigError):  # a layer that no rule covers
+                return self.fold()
+        model = copy.deepcopy(self.finest_only()).eval()
+        return ModelForecast(model, (self.observed_frames, self.num_joints, 3))
+
+    def fold(self) -> Folded:
+        """The cheaper form of this model that computes the same, for classes that have one; called by `folded`.
+
+        Raises:
+            ConfigError: The class has none, or a layer of the model has no rule.
+        """
+        raise ConfigError(f"fold: {type(self).__name__} has no cheaper form. model.folded() gives one for any model.")
 
     def _with_config(self, config: Any) -> Self:
         """This model with other settings that need a part of its weights and no others."""

@@ -194,6 +194,7 @@ class DMGNN(ForecastModel):
     config: DMGNNConfig
     default_config = DMGNNConfig()
     moves: torch.Tensor
+    evaluation_noise: torch.Tensor
 
     def build(self) -> None:
         """Make the layers."""
@@ -224,6 +225,7 @@ class DMGNN(ForecastModel):
             nn.Linear(width, 3),
         )
         self.register_buffer("moves", _moves(self.skeleton, config.output_mask), persistent=False)
+        self.register_buffer("evaluation_noise", self._evaluation_noise(), persistent=False)
         self.apply(_initialize)
         _initialize_convolution(self.cell.send)
 
@@ -266,12 +268,15 @@ class DMGNN(ForecastModel):
         """Noise for each step and joint, ``(batch or 1, future_frames, joints, 3)``."""
         shape = (self.future_frames, self.num_joints, 3)
         if self.training:
-            return self.config.noise * torch.randn(len(like), *shape, dtype=like.dtype, device=like.device)
+            return self.config.noise * torch.randn(like.shape[0], *shape, dtype=like.dtype, device=like.device)
+        return self.evaluation_noise.to(like)
+
+    def _evaluation_noise(self) -> torch.Tensor:
+        """One draw for every sample and call, so that equal observations keep equal forecasts; zero without noise."""
+        shape = (1, self.future_frames, self.num_joints, 3)
         if not self.config.noise_in_evaluation:
-            return like.new_zeros(1, *shape)
-        # A generator of its own and one draw for the whole batch: equal observations keep equal forecasts.
-        generator = torch.Generator().manual_seed(0)
-        return (self.config.noise * torch.randn(1, *shape, generator=generator)).to(like)
+            return torch.zeros(shape)
+        return self.config.noise * torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
     def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
         """Mean absolute error of the normalised future poses, those after the tenth times ``late_weight``."""

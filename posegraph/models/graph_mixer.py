@@ -11,6 +11,9 @@ from torch import nn
 
 from posegraph._support.checks import check_positive, check_probability
 from posegraph.errors import ConfigError
+from posegraph.folding.forecast import Folded, ModelForecast
+from posegraph.folding.layers import as_double
+from posegraph.folding.mixer import TINY, FoldedMixerBlock, MirroredMixer, after_norm, centred
 from posegraph.layers import GraphMixerBlock, InverseDCT
 from posegraph.layers.losses import joint_distance_loss, velocity_loss
 from posegraph.layers.normalizers import ZScoreNormalizer
@@ -20,8 +23,6 @@ from posegraph.registry import register
 from posegraph.skeleton.mirror import mirror_image
 
 __all__ = ["GraphMixer", "GraphMixerConfig"]
-
-_TINY = 1e-12  # a square in mm: nothing moves
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ class GraphMixer(ForecastModel):
         if self.training or not self.averages_mirror_images:
             future = self.forward_poses(observed)
         else:
-            one, other = self.forward_poses(torch.cat([observed, self._mirror(observed)])).chunk(2)
+            both = torch.stack([observed, self._mirror(observed)]).flatten(0, 1)  # one batch, of any size
+            one, other = self.forward_poses(both).unflatten(0, (2, -1)).unbind()
             future = self._agreed(one, self._mirror(other), observed[:, -1:])
         return (torch.cat([observed, future], dim=1),)
 
@@ -176,10 +178,36 @@ class GraphMixer(ForecastModel):
         moves = (one + other) / 2 - last
         size, doubt = (x.square().sum(-1, keepdim=True).mean(2, keepdim=True) for x in (moves, one - other))
         doubt = self.config.caution * doubt / 2  # the variance of two samples
-        return last + moves * size / (size + doubt).clamp(min=_TINY)
+        return last + moves * size / (size + doubt).clamp(min=TINY)
 
     def _mirror(self, poses: torch.Tensor) -> torch.Tensor:
         return poses.index_select(2, self.mirror_joints) * self.mirror_signs
+
+    def fold(self) -> Folded:
+        """Norms, normalisation and the DCT as part of the products beside them, in float64."""
+        scale = as_double(self.motion_scale)
+        start = as_double(self.start.weight).T.clone()
+        start[3:] /= scale
+        entry = centred(start, as_double(self.start.bias))
+        embedding = as_double(self.joint_embedding)
+        # (channels, axes, coefficients) to (channels, frames, axes)
+        paths = scale * as_double(self.inverse_dct.basis)
+        weight = (as_double(self.head.weight).T.unflatten(1, (3, -1)) @ paths).transpose(1, 2).flatten(1)
+        shift = (as_double(self.head.bias).unflatten(0, (3, -1)) @ paths).T.flatten()
+        mirror = None
+        if self.averages_mirror_images:
+            mirror = (self.mirror_joints.cpu(), as_double(self.mirror_signs), self.config.caution)
+        network = MirroredMixer(
+            mean=as_double(self.normalizer.mean),
+            std=as_double(self.normalizer.std),
+            start=entry,
+            embedding=embedding - embedding.mean(-1, keepdim=True),
+            blocks=[FoldedMixerBlock(block) for block in self.blocks],
+            head=after_norm(self.norm, weight, shift),
+            eps=self.norm.eps,
+            mirror=mirror,
+        )
+        return ModelForecast(network, (self.observed_frames, self.num_joints, 3))
 
     def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
         """Joint distance of the future poses and, from the last observed pose on, the velocity loss, both weighted.

@@ -10,6 +10,9 @@ import torch
 from torch import nn
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
+from posegraph.folding.forecast import Folded
+from posegraph.folding.layers import FoldedResidual, fold
+from posegraph.folding.network import Pyramid, Window, ends, joined, layered
 from posegraph.layers import (
     GraphConvBlock,
     Operator,
@@ -205,6 +208,21 @@ class MSRGCN(ForecastModel):
     def finest_only(self) -> MSRGCN:
         """The same forecasts without the heads of the coarser scales."""
         return self._with_config(replace(self.config, intermediate_supervision=False))
+
+    def fold(self) -> Folded:
+        """Layers with their norms, and without the coarser heads, in float64."""
+        (widen, follow), (join, head) = self.start, self.end[0]  # pyright: ignore
+        window = Window(self.observed_frames, self.future_frames, len(self.skeleton.moving))
+        around = ends(window, widen, head, normalizer=self.normalizer, global_residual=self.config.global_residual)
+        first, *coarser = self.encoder
+        pyramid = Pyramid(
+            encoder=[FoldedResidual([fold(follow), fold(first)], skip=False), *map(fold, coarser)],
+            down=map(fold, self.down),
+            up=map(fold, self.up),
+            decoder=map(fold, self.decoder),
+            join=joined(join),
+        )
+        return layered([pyramid], around)
 
     def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
         """Set the normalisation range to the extremes of the training positions."""

@@ -11,6 +11,9 @@ from torch import nn
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.errors import CheckpointError, ConfigError
+from posegraph.folding.forecast import Folded
+from posegraph.folding.layers import as_double, fold
+from posegraph.folding.network import Pyramid, Window, ends, joined, layered
 from posegraph.layers import (
     DCT,
     GraphConvBlock,
@@ -223,6 +226,29 @@ class MSRGCNReleased(ForecastModel):
     def finest_only(self) -> MSRGCNReleased:
         """The same forecasts without the heads of the coarser scales."""
         return self._with_config(replace(self.config, intermediate_supervision=False))
+
+    def fold(self) -> Folded:
+        """Layers with their norms, and without the coarser heads, in float64."""
+        config = self.config
+        stage, head = self.end[0]  # pyright: ignore
+        around = ends(
+            Window(self.observed_frames, self.future_frames, len(self.skeleton.moving)),
+            self.start,
+            head,
+            basis=as_double(self.dct.basis),
+            normalizer=self.normalizer,
+            global_residual=config.global_residual,
+        )
+        if len(config.channels) == 1 and config.e3_input == "d3":  # the finest head is the coarsest one
+            return layered([fold(self.encoder[0]), fold(stage)], around)
+        pyramid = Pyramid(
+            encoder=map(fold, self.encoder),
+            down=map(fold, self.down),
+            up=map(fold, self.up),
+            decoder=map(fold, self.decoder),
+            merge=map(joined, self.crop),
+        )
+        return layered([pyramid, fold(stage)], around)
 
     def fit_statistics(self, windows: Iterable[torch.Tensor]) -> None:
         """Set the normalisation range to the extremes of training positions and input coefficients at all scales.

@@ -128,7 +128,7 @@ class ResidualSup(ForecastModel):
         """Forecast; shapes as in the class."""
         self.check_observed(observed)
         normalized = rearrange(self.normalizer.encode(observed), "b t j c -> b t (j c)")
-        labels = self._one_hot(action, len(observed)).to(normalized)
+        labels = self._one_hot(action, observed.shape[0]).to(normalized)
         frames = torch.cat([normalized[..., self.moving], labels.expand(-1, self.observed_frames, -1)], dim=-1)
         coordinates, carried = self.forward_vectors(frames).split([len(self.moving), len(self.actions)], dim=-1)
         future = normalized[:, -1:].expand(-1, self.future_frames, -1)
@@ -177,7 +177,7 @@ class ResidualSup(ForecastModel):
         """The window itself, and zeros for the label errors that `forward` returns in training with labels."""
         if not self._returns_label_errors:
             return (window,)
-        return window, window.new_zeros(len(window), self.future_frames, len(self.actions))
+        return window, window.new_zeros(window.shape[0], self.future_frames, len(self.actions))
 
     def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
         """Mean squared error of the normalised coordinates, and of the labels if there are, over the future frames."""

@@ -11,6 +11,9 @@ from torch import nn
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.errors import CheckpointError, ConfigError
+from posegraph.folding.forecast import Folded
+from posegraph.folding.layers import as_double, fold
+from posegraph.folding.network import Window, ends, layered
 from posegraph.layers import DCT, GraphConvBlock, InverseDCT, Operator, ResidualStage, check_operator, operator_factory
 from posegraph.layers.losses import coordinate_distance_loss, joint_distance_loss
 from posegraph.layers.poses import from_nodes, pad_last_pose, to_nodes
@@ -147,6 +150,14 @@ class TrajGCN(ForecastModel):
         """The network itself, from and to DCT coefficients ``(batch, nodes, num_coefficients)``."""
         output = self.head(self.stage(self.start(coefficients)))
         return output + coefficients if self.config.global_residual else output
+
+    def fold(self) -> Folded:
+        """Layers with their norms, in float64."""
+        basis = as_double(self.dct.basis) if isinstance(self.dct, DCT) else None
+        window = Window(self.observed_frames, self.future_frames, len(self.skeleton.moving))
+        around = ends(window, self.start, self.head, basis=basis, global_residual=self.config.global_residual)
+        all_move = window.num_nodes == 3 * self.num_joints
+        return layered([fold(self.stage)], around, moving=None if all_move else self.moving.cpu())
 
     def loss(self, outputs: tuple[torch.Tensor, ...], window: torch.Tensor) -> torch.Tensor:
         """The training loss that the settings name, over all frames, the observed ones too."""

@@ -1,0 +1,172 @@
+r"""Blocks of layer norm, learned graphs and perceptrons as they are at inference.
+
+Every reader of the residual stream begins with a layer norm, which removes the mean over the channels. So all that is
+written to the stream may be centred beforehand, in the weights, and the norm's factor and shift become part of the
+product that follows. A linear map before a graph convolution has its shift added behind it: $A (x + 1 b) = A x + (A 1) b$.
+All rows of all windows are one matrix, so that each product of channels is one product with its shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from posegraph.folding.layers import as_double
+from posegraph.layers import GraphMixerBlock
+
+__all__ = ["FoldedMixerBlock", "MirroredMixer", "Product", "after_norm", "centred"]
+
+
+class Product(nn.Module):
+    """``x @ weight + shift`` for rows ``(rows, in_channels)``."""
+
+    weight: torch.Tensor
+    shift: torch.Tensor
+
+    def __init__(self, weight: torch.Tensor, shift: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight.contiguous())
+        self.register_buffer("shift", shift)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the map."""
+        return torch.addmm(self.shift, x, self.weight)
+
+
+def centred(weight: torch.Tensor, shift: torch.Tensor) -> Product:
+    """A linear map ``(in_channels, out_channels)`` without the mean over its outputs."""
+    return Product(weight - weight.mean(-1, keepdim=True), shift - shift.mean(-1, keepdim=True))
+
+
+def after_norm(norm: nn.LayerNorm, weight: torch.Tensor, shift: torch.Tensor) -> Product:
+    """A linear map ``(in_channels, out_channels)`` with the factor and shift of the layer norm before it."""
+    return Product(as_double(norm.weight)[:, None] * weight, shift + as_double(norm.bias) @ weight)
+
+
+def _of(linear: nn.Linear) -> tuple[torch.Tensor, torch.Tensor]:
+    return as_double(linear.weight).T, as_double(linear.bias)
+
+
+class FoldedMixerBlock(nn.Module):
+    """A `GraphMixerBlock` at inference, on centred rows ``(windows * nodes, channels)``; in float64.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.folding.mixer import FoldedMixerBlock
+        >>> from posegraph.layers import GraphMixerBlock
+        >>> block, x = GraphMixerBlock(16, num_nodes=5).eval().double(), torch.randn(3, 5, 16).double()
+        >>> x = x - x.mean(-1, keepdim=True)
+        >>> y = block(x)
+        >>> folded = FoldedMixerBlock(block)(x.flatten(0, 1)).view_as(y)
+        >>> bool((folded - (y - y.mean(-1, keepdim=True))).abs().max() < 1e-12)
+        True
+    """
+
+    adjacency: torch.Tensor
+    graph_shift: torch.Tensor
+
+    def __init__(self, block: GraphMixerBlock) -> None:
+        super().__init__()
+        self.heads, self.nodes = block.graph.num_heads, block.graph.num_nodes
+        self.eps = block.node_norm.eps, block.channel_norm.eps
+        value = after_norm(block.node_norm, *_of(block.value))
+        adjacency = as_double(block.graph.adjacency)
+        self.register_buffer("adjacency", adjacency)
+        by_head = value.shift.view(self.heads, 1, -1)
+        self.register_buffer("graph_shift", adjacency.sum(-1, keepdim=True) * by_head)
+        self.register_buffer("value", value.weight)
+        self.output = centred(*_of(block.output))
+        self.expand = after_norm(block.channel_norm, *_of(block.expand))
+        self.contract = centred(*_of(block.contract))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply the block; shapes as in the class."""
+        first, second = self.eps
+        value = normalize(x, first) @ self.get_buffer("value")
+        by_head = value.unflatten(1, (self.heads, -1)).unflatten(0, (-1, self.nodes)).transpose(1, 2)
+        mixed = F.gelu(torch.matmul(self.adjacency, by_head) + self.graph_shift)
+        x = x + self.output(mixed.transpose(1, 2).flatten(2).flatten(0, 1))
+        return x + self.contract(F.gelu(self.expand(normalize(x, second))))
+
+
+def normalize(x: torch.Tensor, eps: float) -> torch.Tensor:
+    """Layer norm without factor and shift."""
+    return F.layer_norm(x, (x.shape[-1],), eps=eps)
+
+
+class MirroredMixer(nn.Module):
+    r"""A network of mixer blocks from observed to future poses, averaged over the body and its mirror image.
+
+    Args:
+        mean: Of each coordinate, ``(joints, 3)``.
+        std: Likewise.
+        start: From rows of a joint's last normalised position and displacements to channels, centred.
+        embedding: Vectors of the joints, ``(joints, channels)``, centred.
+        blocks: Folded blocks.
+        head: From normalised rows to displacements ``(future_frames, 3)`` of each joint.
+        eps: Of the last layer norm.
+        mirror: Joints, signs and caution of the average over mirror images; None for no average.
+
+    Shape:
+        - Input: ``(batch, observed_frames, joints, 3)``
+        - Output: ``(batch, future_frames, joints, 3)``
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    embedding: torch.Tensor
+
+    def __init__(
+        self,
+        *,
+        mean: torch.Tensor,
+        std: torch.Tensor,
+        start: Product,
+        embedding: torch.Tensor,
+        blocks: Iterable[nn.Module],
+        head: Product,
+        eps: float,
+        mirror: tuple[torch.Tensor, torch.Tensor, float] | None,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        self.register_buffer("embedding", embedding)
+        self.start, self.head, self.eps = start, head, eps
+        self.blocks = nn.Sequential(*blocks)
+        joints, signs, self.caution = (None, None, 0.0) if mirror is None else mirror
+        self.register_buffer("joints", joints)
+        self.register_buffer("signs", signs)
+
+    def forward(self, observed: torch.Tensor) -> torch.Tensor:
+        """Forecast; shapes as in the class."""
+        last = observed[:, -1:]
+        if self.joints is None:
+            return last + self._moves(observed)
+        both = torch.stack([observed, self._mirror(observed)]).flatten(0, 1)
+        one, other = self._moves(both).unflatten(0, (2, -1)).unbind()
+        other = self._mirror(other)
+        doubled, difference = one + other, one - other
+        # Sums of squares: the means would divide both by the number of joints, and the moves by two.
+        size, doubt = (x.square().sum((2, 3), keepdim=True) for x in (doubled, difference))
+        tiny = 4 * TINY * observed.shape[2]
+        return last + doubled * (0.5 * size / (size + 2 * self.caution * doubt).clamp(min=tiny))
+
+    def _moves(self, observed: torch.Tensor) -> torch.Tensor:
+        """Displacements ``(batch, future_frames, joints, 3)`` from the last observed pose."""
+        last = observed[:, -1:]
+        inputs = torch.cat([(last - self.mean) / self.std, observed[:, :-1] - last], dim=1)
+        features = self.start(inputs.transpose(1, 2).flatten(2).flatten(0, 1))
+        features = (features.unflatten(0, (-1, self.embedding.shape[0])) + self.embedding).flatten(0, 1)
+        moves = self.head(normalize(self.blocks(features), self.eps))
+        return moves.unflatten(1, (-1, 3)).unflatten(0, (-1, self.embedding.shape[0])).transpose(1, 2)
+
+    def _mirror(self, poses: torch.Tensor) -> torch.Tensor:
+        return poses.index_select(2, self.get_buffer("joints")) * self.get_buffer("signs")
+
+
+TINY = 1e-12
+"""A square in mm: nothing moves."""
