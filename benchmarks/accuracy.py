@@ -29,7 +29,7 @@ from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
-from posegraph.training.distributed import default_device
+from posegraph._support.device import default_device
 
 FOLDER = Path(__file__).parent / "results" / "accuracy"
 RECIPES = "recipes.json"

@@ -30,7 +30,7 @@ from posegraph.data.dataset import MotionDataset
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.models.base import ForecastModel
-from posegraph.training.distributed import default_device
+from posegraph._support.device import default_device
 
 ACTIONS = ("basketball", "jumping", "running", "soccer", "walking")
 """Actions that errors are averaged over: those of which every copy of the benchmark seen so far has all files."""

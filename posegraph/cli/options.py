@@ -15,7 +15,7 @@ from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
-from posegraph.training.distributed import default_device
+from posegraph._support.device import default_device
 
 __all__ = ["open_model", "parse_settings", "progress_bar", "read"]
 

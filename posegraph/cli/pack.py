@@ -12,7 +12,7 @@ from posegraph.checkpoint import release
 from posegraph.cli.options import read
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.errors import ConfigError
-from posegraph.training.distributed import default_device
+from posegraph._support.device import default_device
 
 __all__ = ["pack"]
 

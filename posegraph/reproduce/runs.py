@@ -17,7 +17,7 @@ from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.reproduce.coverage import Coverage
 from posegraph.reproduce.table import Row, Table
-from posegraph.training.distributed import default_device
+from posegraph._support.device import default_device
 from posegraph.training.state import read_progress
 
 _RECORD = "row.json"

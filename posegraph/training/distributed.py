@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import distributed, nn
 
-__all__ = ["Processes", "default_device", "join_processes"]
+__all__ = ["Processes", "join_processes"]
 
 T = TypeVar("T")
 
@@ -86,8 +86,3 @@ def join_processes(device: torch.device) -> Generator[Processes]:
 def _leave() -> None:
     if distributed.is_initialized():
         distributed.destroy_process_group()
-
-
-def default_device() -> str:
-    """A GPU if there is one."""
-    return "cuda" if torch.cuda.is_available() else "cpu"

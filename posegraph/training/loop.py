@@ -12,11 +12,12 @@ import torch
 
 from posegraph import registry
 from posegraph._support.checks import check_choice
+from posegraph._support.device import default_device
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
-from posegraph.training.distributed import Processes, default_device, join_processes
+from posegraph.training.distributed import Processes, join_processes
 from posegraph.training.member import Member
 from posegraph.training.run import Run, TrainingResult
 from posegraph.training.steps import Acceleration, Precision
