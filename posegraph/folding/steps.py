@@ -18,9 +18,9 @@ from posegraph.errors import ConfigError
 from posegraph.folding.layers import FoldedLayer
 from posegraph.folding.network import FoldedNetwork
 
-__all__ = ["Matrices", "Shape", "Step", "Steps", "matrices", "share_memory", "to_steps"]
+__all__ = ["Matrices", "NodeShape", "Step", "Steps", "matrices", "share_memory", "to_steps"]
 
-Shape = tuple[int, int]
+NodeShape = tuple[int, int]
 """Nodes and channels."""
 
 
@@ -39,7 +39,7 @@ class Steps:
     """All layers in order. Value 0 is the input of the network, the last one its output."""
 
     steps: tuple[Step, ...]
-    shapes: tuple[Shape, ...]
+    shapes: tuple[NodeShape, ...]
     """Of each value."""
 
     @property
@@ -64,7 +64,7 @@ class Matrices:
     """Whether the activation is tanh; it then takes the place of the slope."""
 
 
-def matrices(layer: FoldedLayer, shape: Shape, inputs: int) -> Matrices:
+def matrices(layer: FoldedLayer, shape: NodeShape, inputs: int) -> Matrices:
     """Read a layer.
 
     Args:
@@ -104,7 +104,7 @@ def _activation(activation: nn.Module | None) -> tuple[float, bool]:
             )
 
 
-def to_steps(network: FoldedNetwork, shape: Shape) -> Steps:
+def to_steps(network: FoldedNetwork, shape: NodeShape) -> Steps:
     """List the layers of a network in the order in which they run.
 
     Args:
@@ -116,10 +116,9 @@ def to_steps(network: FoldedNetwork, shape: Shape) -> Steps:
 
     Examples:
         >>> from posegraph import registry
-        >>> from posegraph.inference import fold_model
         >>> from posegraph.folding.steps import to_steps
         >>> model = registry.build("traj-gcn", channels=8, num_blocks=2)
-        >>> steps = to_steps(fold_model(model).network, (66, 10))
+        >>> steps = to_steps(model.folded().network, (66, 10))
         >>> len(steps.steps), steps.shapes[0], steps.shapes[-1]
         (6, (66, 10), (66, 25))
     """
@@ -140,9 +139,9 @@ class _Listing:
     """The steps so far, while a graph of layer calls is walked."""
 
     network: FoldedNetwork
-    shape: Shape
+    shape: NodeShape
     steps: list[Step] = field(default_factory=list[Step])
-    shapes: list[Shape] = field(default_factory=list[Shape])
+    shapes: list[NodeShape] = field(default_factory=list[NodeShape])
     values: dict[Node, int] = field(default_factory=dict[Node, int])
 
     def walk(self, graph: Graph) -> None:
@@ -189,14 +188,14 @@ MAX_SKIPS = 2
 """Sums after a layer: the end of a block may also be the end of a stage."""
 
 
-def _output_shape(layer: FoldedLayer, shape: Shape) -> Shape:
+def _output_shape(layer: FoldedLayer, shape: NodeShape) -> NodeShape:
     nodes, channels = shape
     left, right = layer.left_0, layer.right_0
     nodes = left.shape[0] if isinstance(left, torch.Tensor) else nodes
     return nodes, right.shape[1] if isinstance(right, torch.Tensor) else channels
 
 
-def _flop(step: Step, shapes: Sequence[Shape]) -> int:
+def _flop(step: Step, shapes: Sequence[NodeShape]) -> int:
     total = 0
     for index, value in enumerate(step.inputs):
         nodes, _ = shapes[value]
@@ -206,7 +205,7 @@ def _flop(step: Step, shapes: Sequence[Shape]) -> int:
     return total
 
 
-def share_memory(steps: Steps, size: Callable[[Shape], int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def share_memory(steps: Steps, size: Callable[[NodeShape], int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Give values that are never needed at the same time the same memory.
 
     Args:

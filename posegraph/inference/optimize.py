@@ -6,16 +6,18 @@ import copy
 import warnings
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 import torch
 
 from posegraph._support.checks import check_choice, check_positive
+from posegraph._support.device import Precision
 from posegraph.errors import ConfigError
-from posegraph.folding.network import FoldedForecast, fold_model
+from posegraph.folding.forecast import Folded, ModelForecast
 from posegraph.inference import choice
-from posegraph.inference.backends import BACKENDS, Backend, Precision, Run, find
-from posegraph.inference.prepared import PreparedForecast, input_shape
+from posegraph.inference.backends import BACKENDS, Backend, Run, find
+from posegraph.inference.backends.base import is_layered
+from posegraph.inference.prepared import PreparedForecast
 from posegraph.inference.recording import CudaRecorder, RecordedForecast, Recorder
 from posegraph.models.base import ForecastModel
 
@@ -25,14 +27,15 @@ BackendName = Literal[
     "auto", "plain", "eager", "static", "graph", "triton", "triton-whole", "onnx", "openvino", "compile", "aot"
 ]
 """Name of a backend; see `optimize`."""
-_TOLERANCE = {"fp32": 1e-5, "tf32": 1e-2, "bf16": 5e-2}
+_PRECISIONS: tuple[Precision, ...] = ("fp32", "tf32", "bf16")
+_TOLERANCE: dict[Precision, float] = {"fp32": 1e-5, "tf32": 1e-2, "bf16": 5e-2}
 """Of a candidate, relative to PyTorch: beyond it, something is broken."""
 
 
 class OptimizedForecaster:
     """Forecasts like the model that it was made from; `optimize` makes it.
 
-    It holds the weights that the model had then. One object serves one thread at a time.
+    It holds the weights that the model had then. It may be called from several threads at once.
 
     Examples:
         >>> import torch, posegraph
@@ -41,6 +44,8 @@ class OptimizedForecaster:
         >>> fast = posegraph.optimize(model, backend="eager")
         >>> fast(torch.zeros(1, 10, 22, 3)).shape, fast.backend, fast.device
         (torch.Size([1, 25, 22, 3]), 'eager', device(type='cpu'))
+        >>> fast.explanation
+        "backend 'eager', as asked for: PyTorch, operation by operation"
     """
 
     def __init__(
@@ -50,28 +55,35 @@ class OptimizedForecaster:
         backend: str,
         precision: Precision,
         batch_size: int | None,
-        folded: FoldedForecast | None = None,
-        milliseconds: Mapping[str, float] | None = None,
+        folded: Folded | None = None,
         recorder: Recorder | None = None,
     ) -> None:
         self.model = model
         """The plain model that this one follows: a copy, in evaluation mode."""
         self.backend = backend
         """Name of the backend that runs."""
-        self.precision = precision
+        self.precision: Precision = precision
         """What it computes in."""
         self.batch_size = batch_size
         """Number of windows that it was made for; None for any."""
         self.device = model.device
         """Where it computes: where the model was."""
-        self.milliseconds: Mapping[str, float] = MappingProxyType(dict(milliseconds or {}))
+        self.milliseconds: Mapping[str, float] = MappingProxyType({})
         """Time of a forecast of ``batch_size`` windows with each backend, if the backend was chosen by time."""
+        summary = "the model as it is, no faster" if backend == "plain" else BACKENDS[backend].summary
+        self.explanation = f"backend {backend!r}, as asked for: {summary}"
+        """Which backend runs, and why this one: times of all that were tried, and why others were not."""
         self._forecast: PreparedForecast | RecordedForecast | None = None
         if backend != "plain":
             if recorder is None and model.device.type == "cuda":
                 recorder = CudaRecorder(model.device)
-            folded = fold_model(model).float().to(model.device) if folded is None else folded
+            folded = _folded(model) if folded is None else folded
             self._forecast = _prepare(model, folded, BACKENDS[backend], precision, batch_size, recorder)
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether it forecasts with the model's own code, so that nothing is gained; `explanation` says why."""
+        return self.backend == "plain"
 
     @property
     def captured_sizes(self) -> tuple[int, ...]:
@@ -132,20 +144,13 @@ def _prepare_copy(
 
 def _prepare(
     model: ForecastModel,
-    folded: FoldedForecast,
+    folded: Folded,
     backend: Backend,
     precision: Precision,
     batch_size: int | None,
     recorder: Recorder | None,
 ) -> PreparedForecast | RecordedForecast:
-    prepared = PreparedForecast(
-        folded,
-        backend,
-        precision,
-        batch_size=batch_size,
-        nodes=_nodes(model),
-        few_sizes=recorder is not None,
-    )
+    prepared = PreparedForecast(folded, backend, precision, batch_size=batch_size, few_sizes=recorder is not None)
     if recorder is None or not backend.recorded:
         return prepared
     return RecordedForecast(
@@ -155,10 +160,6 @@ def _prepare(
         future_shape=(model.future_frames, model.num_joints, 3),
         batch_size=batch_size,
     )
-
-
-def _nodes(model: ForecastModel) -> tuple[int, int]:
-    return model.observed_frames, len(model.skeleton.moving)
 
 
 @torch.inference_mode(False)  # or all that is made would be of use in inference mode only
@@ -172,10 +173,11 @@ def optimize(
 ) -> OptimizedForecaster:
     """Make a model ready to forecast as fast as the device that it is on can: the CPU or a CUDA device.
 
-    The forecasts are those of ``model.eval().predict``, to about 1e-6 of the largest coordinate in fp32. Batch norm
-    becomes part of the layers before it, heads that only training needs are left out, and what is linear in time
-    (padding, DCT, normalisation) becomes part of the first and last layer. Models that have no such form keep their
-    own code, as backend "plain".
+    The forecasts are those of ``model.eval().predict``, to about 1e-6 of the largest coordinate in fp32. Any model can
+    be optimised, those of plugins too. MSR-GCN, Traj-GCN and graph-mixer have a cheaper form of their own: norms become
+    part of the layers beside them, heads that only training needs are left out, and what is linear in time (padding,
+    DCT, normalisation) becomes part of the first and last layer. Of other models the backends run the code of
+    `predict`, exported once by `torch.export`; that takes seconds, and for DMGNN up to a minute.
 
     Args:
         model: A trained model. It is not changed; its later changes have no effect.
@@ -185,19 +187,21 @@ def optimize(
             largest value with MSR-GCN, and up to 1e-1 with Traj-GCN, whose input is not normalised. On CUDA devices
             also ``"tf32"`` for products of float32 numbers rounded to ten bits; PyTorch's own setting has no effect.
         backend: ``"auto"`` measures what PyTorch and the installed runtimes take, once for each machine and kind of
-            model, and takes the quickest. Or the name of one. On both: ``"plain"``, the model as it is; ``"eager"``,
-            the folded model in PyTorch; ``"compile"``, by torch.compile. On the CPU: ``"static"``, eager with memory
-            planned beforehand; ``"onnx"`` (ONNX Runtime), ``"openvino"``, and ``"aot"`` (AOTInductor). On CUDA
-            devices: ``"graph"``, recorded as a CUDA graph, as are ``"compile"``, ``"triton"`` (one Triton kernel for
-            each layer) and ``"triton-whole"`` (one for the network). "compile" and "aot" compile for up to a minute,
-            so "auto" leaves them out; what "aot" compiled is kept, and measured from then on.
+            model, and takes the quickest; ``explanation`` of the result says which and why. Or the name of one. On
+            both: ``"plain"``, the model as it is; ``"eager"``, its cheaper form in PyTorch; ``"compile"``, by
+            torch.compile. On the CPU: ``"static"``, eager with memory planned beforehand (MSR-GCN and Traj-GCN only);
+            ``"onnx"`` (ONNX Runtime), ``"openvino"``, and ``"aot"`` (AOTInductor). On CUDA devices: ``"graph"``,
+            recorded as a CUDA graph, as are ``"compile"`` and, for MSR-GCN and Traj-GCN only, ``"triton"`` (one Triton
+            kernel for each layer) and ``"triton-whole"`` (one for the network). "compile" and "aot" compile for up to
+            a minute, so "auto" leaves them out; what "aot" compiled is kept, and measured from then on.
 
     Returns:
         An object with the same ``predict(observed)``. It takes poses on the CPU as well as on the model's device.
+        Models with action labels keep their own code, as backend "plain".
 
     Raises:
-        ConfigError: The model is on another kind of device or has no folded form, or there is no such precision or
-            backend here.
+        ConfigError: The model is on another kind of device, there is no such precision or backend here, or the backend
+            does not serve the model.
         MissingDependencyError: A package or compiler for the backend is not installed.
 
     Examples:
@@ -211,42 +215,36 @@ def optimize(
         >>> bool((fast.predict(observed) - expected).abs().max() < 1e-5 * expected.abs().max())
         True
     """
-    check_choice("precision", precision, get_args(Precision))
+    check_choice("precision", precision, _PRECISIONS)
     check_choice("backend", backend, get_args(BackendName))
     if batch_size is not None:
         check_positive(batch_size=batch_size)
     _check_device(model.device, precision)
     copied = copy.deepcopy(model).eval()
-    folded = _fold(copied) if backend != "plain" else None
-    if backend == "plain" or (backend == "auto" and folded is None and precision == "fp32"):
+    if backend == "plain" or (backend == "auto" and precision == "fp32" and (why := _only_plain(model))):
         if precision != "fp32":
             raise ConfigError(f"precision: backend 'plain' computes in the model's own type, got {precision!r}.")
-        return OptimizedForecaster(copied, backend="plain", precision=precision, batch_size=batch_size)
-    if folded is None:
-        raise ConfigError(
-            f"backend {backend!r}, precision {precision!r}: expected a model with a folded form, got "
-            f"{type(model).__name__} with {model.config}. Use backend 'plain' and precision 'fp32', or 'auto'."
-        )
-    if backend != "auto":
-        find(backend, precision, model.device)
-        return OptimizedForecaster(copied, backend=backend, precision=precision, batch_size=batch_size, folded=folded)
-    times = _times(copied, folded, batch_size, precision)
-    return OptimizedForecaster(
-        copied,
-        backend=min(times, key=times.__getitem__),
-        precision=precision,
-        batch_size=batch_size,
-        folded=folded,
-        milliseconds=times,
-    )
+        plain = OptimizedForecaster(copied, backend="plain", precision=precision, batch_size=batch_size)
+        if backend == "auto":
+            plain.explanation = f"backend 'plain', the model as it is, no faster: {why}"
+        return plain
+    folded = _folded(copied)
+    if backend == "auto":
+        return _fastest(copied, folded, batch_size, precision)
+    find(backend, precision, model.device, layered=is_layered(folded.network))
+    return OptimizedForecaster(copied, backend=backend, precision=precision, batch_size=batch_size, folded=folded)
 
 
-def _fold(model: ForecastModel) -> FoldedForecast | None:
-    """The folded model in float32 where the model is; None if there is no rule for it."""
-    try:
-        return fold_model(model).float().to(model.device)
-    except ConfigError:
-        return None
+def _only_plain(model: ForecastModel) -> str:
+    """Why there is nothing to choose from, if so."""
+    if model.actions:
+        return "the model takes action labels, which backends do not pass on"
+    return "" if any(True for _ in model.parameters()) else "the model has no parameters, so there is little to compute"
+
+
+def _folded(model: ForecastModel) -> Folded:
+    """The form that backends run, in float32 where the model is."""
+    return model.folded().float().to(model.device)
 
 
 def _check_device(device: torch.device, precision: Precision) -> None:
@@ -260,50 +258,76 @@ def _check_device(device: torch.device, precision: Precision) -> None:
         raise ConfigError("precision: 'tf32' is of CUDA devices, got a model on the CPU. Use 'fp32' or 'bf16'.")
 
 
-def _times(
-    model: ForecastModel, folded: FoldedForecast, batch_size: int | None, precision: Precision
-) -> dict[str, float]:
-    """Milliseconds of a call with each backend, remembered or measured."""
-    shape = input_shape(batch_size or 1, _nodes(model))
-    usable = [
-        name
-        for name, backend in BACKENDS.items()
-        if backend.missing(model.device) is None
-        and precision in backend.precisions_on(model.device)
-        and (backend.quick or _is_kept(backend, folded.network, shape, precision, model.device))
-    ]
+def _fastest(model: ForecastModel, folded: Folded, batch_size: int | None, precision: Precision) -> OptimizedForecaster:
+    """The quickest of all candidates, remembered or measured."""
+
+    def candidate(name: str) -> OptimizedForecaster:
+        return OptimizedForecaster(model, backend=name, precision=precision, batch_size=batch_size, folded=folded)
+
+    left_out = _left_out(model, folded, batch_size, precision)
+    usable = [name for name in ("plain", *BACKENDS) if name not in left_out]
     key = choice.question(model, batch_size or 1, precision, usable)
-    known = choice.recall(key)
-    if known is not None and set(known) <= set(usable):
-        return known
-
-    def candidate(name: str) -> Run:
-        forecaster = OptimizedForecaster(model, backend=name, precision=precision, batch_size=batch_size, folded=folded)
-        return cast(Run, forecaster)
-
-    generator = torch.Generator().manual_seed(0)
-    windows = (batch_size or 1, model.observed_frames, model.num_joints, 3)
-    observed = (300 * torch.randn(windows, generator=generator)).to(model.device)
-    sound = {"eager": candidate("eager")}
-    expected = sound["eager"](observed)
-    for name in usable:
-        if name != "eager":
-            sound |= _if_sound(name, candidate, observed, expected, _TOLERANCE[precision])
-    times = choice.measure(sound, observed)
-    choice.remember(key, times, model.device)
-    return times
+    times = choice.recall(key)
+    if times is None or not set(times) <= set(usable):
+        windows = (batch_size or 1, model.observed_frames, model.num_joints, 3)
+        observed = (300 * torch.randn(windows, generator=torch.Generator().manual_seed(0))).to(model.device)
+        first = "plain" if "eager" in left_out else "eager"
+        sound: dict[str, Run] = {first: cast(Run, candidate(first))}
+        expected = sound[first](observed)
+        for name in usable:
+            if name != first:
+                sound |= _if_sound(name, candidate, observed, expected, _TOLERANCE[precision])
+        times = choice.measure(sound, observed)
+        choice.remember(key, times, model.device)
+    left_out |= {name: "failed here, or was wrong, when it was measured" for name in usable if name not in times}
+    chosen = candidate(min(times, key=times.__getitem__))
+    chosen.milliseconds = MappingProxyType(times)
+    chosen.explanation = _explain(chosen, left_out)
+    return chosen
 
 
-def _is_kept(backend: Backend, *network: Any) -> bool:
-    return backend.is_kept is not None and backend.is_kept(*network)
+def _left_out(model: ForecastModel, folded: Folded, batch_size: int | None, precision: Precision) -> dict[str, str]:
+    """Why backends are no candidates, by name."""
+    device, layered = model.device, is_layered(folded.network)
+    shape = folded.input_shape(batch_size or 1)
+    reasons: dict[str, str] = {} if precision == "fp32" else {"plain": "computes in the model's own type"}
+    for name, backend in BACKENDS.items():
+        missing = backend.missing(device)
+        if missing is not None:
+            reasons[name] = missing
+        elif not layered and not backend.model_precisions:
+            reasons[name] = "serves layered networks only"
+        elif precision not in backend.precisions_on(device, layered=layered):
+            reasons[name] = f"does not compute in {precision!r}"
+        elif not backend.quick and not (backend.is_kept and backend.is_kept(folded.network, shape, precision, device)):
+            reasons[name] = "compiles for up to a minute, so it runs when asked for"
+        elif name == "eager" and precision == "fp32" and isinstance(folded, ModelForecast) and folded.is_plain:
+            reasons[name] = "is the same as 'plain' for this model"
+    return reasons
+
+
+def _explain(chosen: OptimizedForecaster, left_out: Mapping[str, str]) -> str:
+    windows = f"{chosen.batch_size or 1} window{'s' if (chosen.batch_size or 1) > 1 else ''}"
+    times = sorted(chosen.milliseconds.items(), key=lambda item: item[1])
+    measured = ", ".join(f"{name} {value:.2f} ms" for name, value in times)
+    summary = "the model as it is, no faster" if chosen.backend == "plain" else BACKENDS[chosen.backend].summary
+    others = "; ".join(f"{name!r} {why}" for name, why in left_out.items())
+    return (
+        f"backend {chosen.backend!r}, {summary}: the quickest for {windows} of {measured}."
+        f"{f' Not measured: {others}.' if others else ''}"
+    )
 
 
 def _if_sound(
-    name: str, candidate: Callable[[str], Run], observed: torch.Tensor, expected: torch.Tensor, tolerance: float
+    name: str,
+    candidate: Callable[[str], OptimizedForecaster],
+    observed: torch.Tensor,
+    expected: torch.Tensor,
+    tolerance: float,
 ) -> dict[str, Run]:
     """A candidate by name, if it works here and forecasts what is expected; else a warning says why not."""
     try:
-        run = candidate(name)
+        run = cast(Run, candidate(name))
         error = float((run(observed) - expected).abs().max() / expected.abs().max())
     except Exception as failure:  # of any kind: other packages, compilers and drivers are at work
         why = f"{type(failure).__name__}: {failure}"

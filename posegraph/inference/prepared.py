@@ -1,39 +1,31 @@
-"""The forecast of a folded model by a backend, which is prepared for each size of batch when that first comes."""
+"""The forecast of a model by a backend, which is prepared for each size of batch when that first comes."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import torch
 
-from posegraph.folding.network import FoldedForecast
-from posegraph.inference.backends import BACKENDS, Backend, Precision, Run, Shape
+from posegraph._support.device import Precision
+from posegraph.folding.forecast import Folded
+from posegraph.inference.backends import BACKENDS, Backend, Run
 from posegraph.inference.products import exact_products
 
-__all__ = ["PreparedForecast", "input_shape"]
-
-
-def input_shape(size: int | None, nodes: tuple[int, int]) -> Shape:
-    """Shape of a network's input for a number of windows, None for any: a single window has no batch.
-
-    Args:
-        size: Number of windows.
-        nodes: ``(observed_frames, nodes)``.
-    """
-    return nodes if size == 1 else (size, *nodes)
+__all__ = ["PreparedForecast"]
 
 
 class PreparedForecast:
     """Prepared networks for single windows, for the chosen batch size, and for all others.
 
-    All share the folded weights. Sizes that the backend cannot be prepared for in a moment run in eager PyTorch.
+    All share the folded weights. Sizes that the backend cannot be prepared for in a moment run in eager PyTorch. It may
+    be called from several threads at once.
 
     Args:
         forecast: The folded model in float32, on the device that it shall run on; it is not changed.
         backend: What runs its network.
         precision: What the network computes in.
         batch_size: Number of windows a call to be fast for.
-        nodes: ``(observed_frames, nodes)`` of the network's input.
         few_sizes: There will be calls of few sizes only, so each may have a plan of its own.
 
     Shape:
@@ -43,19 +35,20 @@ class PreparedForecast:
 
     def __init__(
         self,
-        forecast: FoldedForecast,
+        forecast: Folded,
         backend: Backend,
         precision: Precision,
         *,
         batch_size: int | None,
-        nodes: tuple[int, int],
         few_sizes: bool = False,
     ) -> None:
-        self._forecast, self._backend, self._nodes = forecast, backend, nodes
+        self._forecast, self._backend = forecast, backend
         self._precision: Precision = precision
         self._batch_size, self._few_sizes = batch_size, few_sizes
-        self._device = next(forecast.buffers()).device
+        tensors = (*forecast.parameters(), *forecast.buffers())
+        self._device = next((tensor.device for tensor in tensors), torch.device("cpu"))
         self._runs: dict[int | None, Run] = {}
+        self._preparing = threading.Lock()
         self.for_size(batch_size or 1)
 
     def __call__(self, observed: torch.Tensor) -> torch.Tensor:
@@ -71,14 +64,22 @@ class PreparedForecast:
     def _plan(self, size: int) -> int | None:
         """Which plan serves a batch: one for its size, or None for any."""
         own = size == self._batch_size or (self._few_sizes and self._backend.quick)
-        return size if size == 1 or (own and not self._backend.any_batch) else None
+        if size == 1:
+            single = self._forecast.input_shape(1)
+            other_axes = len(single) < len(self._forecast.input_shape(None))
+            return 1 if other_axes or self._backend.faster_fixed or not self._backend.any_batch else None
+        return size if own and not self._backend.any_batch else None
 
     def _run(self, plan: int | None) -> Run:
-        if plan not in self._runs:
-            able = plan is not None or self._backend.any_batch
-            backend = self._backend if able else BACKENDS["eager"]
-            shape = input_shape(plan, self._nodes)
-            # Outside of inference mode and without gradients, as in every forecast: compilers ask for both.
-            with torch.inference_mode(False), torch.no_grad(), exact_products(self._device):
-                self._runs[plan] = backend.prepare(self._forecast.network, shape, self._precision, self._device)
-        return self._runs[plan]
+        with self._preparing:
+            if plan not in self._runs:
+                self._prepare(plan)
+            return self._runs[plan]
+
+    def _prepare(self, plan: int | None) -> None:
+        able = plan is not None or self._backend.any_batch
+        backend = self._backend if able else BACKENDS["eager"]
+        shape = self._forecast.input_shape(plan)
+        # Outside of inference mode and without gradients, as in every forecast: compilers ask for both.
+        with torch.inference_mode(False), torch.no_grad(), exact_products(self._device):
+            self._runs[plan] = backend.prepare(self._forecast.network, shape, self._precision, self._device)

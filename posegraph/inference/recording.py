@@ -6,6 +6,7 @@ filled up or cut, and how poses get in and out. What records is a `Recorder`, wh
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -157,6 +158,7 @@ class RecordedForecast:
         self._sizes = sizes_to_record(batch_size)
         self._recordings: dict[int, _Recording] = {}
         self._host: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._one_call = threading.Lock()  # at a time: calls share the memory of the recordings
         self._recording(batch_size or 1)
 
     @property
@@ -166,6 +168,10 @@ class RecordedForecast:
 
     def __call__(self, observed: torch.Tensor) -> torch.Tensor:
         """Forecast poses on the device or on the host; the result is on the same, in memory of its own."""
+        with self._one_call:
+            return self._forecast_here(observed)
+
+    def _forecast_here(self, observed: torch.Tensor) -> torch.Tensor:
         self._recorder.begin()
         future = observed.new_empty(len(observed), *self._future_shape, dtype=torch.float32)
         if observed.device == self._recorder.device:

@@ -7,6 +7,8 @@ nobody reads them any more.
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Callable
 from functools import partial
 from math import prod
@@ -15,10 +17,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from posegraph._support.device import Precision
 from posegraph.errors import ConfigError
+from posegraph.folding.forecast import Shape
 from posegraph.folding.layers import FoldedLayer, nodes_first
 from posegraph.folding.network import FoldedNetwork
-from posegraph.folding.steps import Shape, Step, share_memory, to_steps
+from posegraph.folding.steps import NodeShape, Step, share_memory, to_steps
+from posegraph.inference.backends.base import Backend, Run, fixed, register
 
 __all__ = ["StaticNetwork"]
 
@@ -36,9 +41,8 @@ class StaticNetwork:
     Examples:
         >>> import torch
         >>> from posegraph import registry
-        >>> from posegraph.inference import fold_model
         >>> from posegraph.inference.backends.static import StaticNetwork
-        >>> network = fold_model(registry.build("traj-gcn", channels=8, num_blocks=1)).network.float()
+        >>> network = registry.build("traj-gcn", channels=8, num_blocks=1).folded().network.float()
         >>> run, frames = StaticNetwork(network, (3, 10, 66)), torch.randn(3, 10, 66)
         >>> torch.allclose(run(frames), network(frames), atol=1e-6)
         True
@@ -74,14 +78,14 @@ class StaticNetwork:
         """Memory for a value of every window."""
         return torch.empty(*self._batch, *shape, dtype=self._dtype)
 
-    def _view(self, memory: torch.Tensor, shape: Shape) -> torch.Tensor:
+    def _view(self, memory: torch.Tensor, shape: NodeShape) -> torch.Tensor:
         """The start of some memory, as a value of every window."""
         full = (*self._batch, *shape)
         return memory.view(-1)[: prod(full)].view(full)
 
     def _add_layer(self, step: Step) -> None:
         layer, y = step.layer, self._values[step.output]
-        shape: Shape = (y.shape[-2], y.shape[-1])
+        shape: NodeShape = (y.shape[-2], y.shape[-1])
         for index, value in enumerate(step.inputs):
             product = self._view(self._scratch[1], shape) if index else y
             self._add_products(layer, index, self._values[value], product)
@@ -135,3 +139,29 @@ def _in_place(activation: nn.Module, y: torch.Tensor) -> Callable[[], object]:
                 f"planned memory: expected a known activation, got {type(activation).__name__}. "
                 "Use the backend 'eager'."
             )
+
+
+def _static(network: nn.Module, shape: Shape, precision: Precision, device: torch.device) -> Run:
+    assert isinstance(network, FoldedNetwork)
+    typed = copy.deepcopy(network).bfloat16() if precision == "bf16" else network
+    own = threading.local()  # each thread has memory of its own
+
+    def run(frames: torch.Tensor) -> torch.Tensor:
+        if not hasattr(own, "network"):
+            own.network = StaticNetwork(typed, fixed(shape))
+        return own.network(frames).float()
+
+    run(torch.zeros(fixed(shape)))  # what cannot be planned is refused now
+    return run
+
+
+register(
+    Backend(
+        "static",
+        "PyTorch, with memory planned beforehand",
+        _static,
+        precisions=("fp32", "bf16"),
+        model_precisions=(),
+        any_batch=False,
+    )
+)

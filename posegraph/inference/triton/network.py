@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 
 from posegraph._support.checks import check_choice, import_optional
+from posegraph._support.device import DTYPES, Precision
 from posegraph.errors import ConfigError
 from posegraph.folding.network import FoldedNetwork
 from posegraph.folding.steps import MAX_SKIPS, Matrices, Step, Steps, matrices, share_memory, to_steps
@@ -26,10 +27,9 @@ from posegraph.inference.triton.tiling import (
 
 __all__ = ["LayerByLayer", "Whole", "prepare_layers", "prepare_whole"]
 
-Precision = Literal["fp32", "tf32", "bf16"]
 _CHUNK = 1024  # windows a launch: what lies between two layers then stays in the second-level cache
 _PURPOSE = "Running a network by Triton kernels"
-_NUMBERS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16}
+_PRECISIONS = ("fp32", "tf32", "bf16")
 
 
 def prepare_layers(
@@ -140,12 +140,12 @@ class _Network:
         device: torch.device,
         tile: Callable[[LayerSize], Tiling],
     ) -> None:
-        check_choice("precision", precision, get_args(Precision))
+        check_choice("precision", precision, _PRECISIONS)
         self.windows = shape[0] if len(shape) == 3 else 1
         self.steps: Steps = to_steps(network, (shape[-1], shape[-2]))
         self._kernels = kernels
         self._interpreted = is_interpreted(kernels)
-        self._number = _NUMBERS[precision]
+        self._number = DTYPES[precision]
         self._layers = [_layer(step, self.steps, tile, self._number, device) for step in self.steps.steps]
         nodes, future_frames = self.steps.shapes[-1]
         self._output = torch.empty(*shape[:-2], future_frames, nodes, device=device)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from posegraph.folding.steps import Shape
+from posegraph.folding.steps import NodeShape
 
 __all__ = [
     "NETWORK_WARPS",
@@ -46,8 +46,8 @@ NETWORK_WARPS = 8
 class LayerSize:
     """What the cost of a layer depends on."""
 
-    shape_in: Shape
-    shape_out: Shape
+    shape_in: NodeShape
+    shape_out: NodeShape
     inputs: int
     left: bool
     right: bool
