@@ -185,8 +185,6 @@ def _compare(
         centre = left + column / 2
         label = _two_lines(frame, drawing.label_fps)
         _style.draw_text(figure, centre, first + body + 22, label, size=size, align="center")
-            figure, centre, first + body + 22, _two_lines(frame, drawing.label_fps), size=size, align="center"
-        )
         _draw(figure, (left, bottom, column, body), scene, true[frame], dict.fromkeys(SIDES, TRUTH))
         lowest = min(round(own[frame], 1) for own in errors.values())
         for name, future in futures.items():
