@@ -69,8 +69,7 @@ def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -
         result.truth,
         skeleton=clip.skeleton,
         path=out / "forecast.gif",
-        label_fps=motion.label_fps,
-        title=f"msrgcn on {clip.name} (CMU Mocap)",
+        drawing=viz.Drawing(title=f"msrgcn on {clip.name} (CMU Mocap)", label_fps=motion.label_fps),
     )
     print(f"\ncheckpoint  {out / 'best'}\nanimation   {gif}\n\nTo use the checkpoint in Python:\n")
     print(

@@ -71,7 +71,8 @@ def forecast(
                 result.truth,
                 skeleton=result.skeleton,
                 path=path,
-                label_fps=motion.label_fps,
-                title=f"{loaded.registry_name} on {chosen.name} ({motion.name})",
+                drawing=viz.Drawing(
+                    title=f"{loaded.registry_name} on {chosen.name} ({motion.name})", label_fps=motion.label_fps
+                ),
             )
         print(f"written to {path}")

@@ -22,6 +22,7 @@ from posegraph.viz._scene import project
 from posegraph.viz._style import CURVES, OBSERVED, SIDES, TRUTH
 from posegraph.viz.animation import animate
 from posegraph.viz.curves import error_curve, error_panels
+from posegraph.viz.drawing import Drawing
 from posegraph.viz.html import write_page
 from posegraph.viz.joints import joint_error_map
 from posegraph.viz.strips import compare_strips, pose_strip
@@ -31,6 +32,7 @@ __all__ = [
     "OBSERVED",
     "SIDES",
     "TRUTH",
+    "Drawing",
     "animate",
     "compare_strips",
     "error_curve",

@@ -16,6 +16,7 @@ from posegraph.skeleton.skeleton import Skeleton
 from posegraph.viz import _labels, _poses, _style
 from posegraph.viz._scene import Body, Scene
 from posegraph.viz._style import MARGIN, OBSERVED, SIDES, TRUTH
+from posegraph.viz.drawing import Drawing
 
 _FORECAST = "#7A4FA3"  # label and timeline; not a colour of a side
 _SIDE = 480  # width and height of the layout, which is then scaled to size
@@ -31,12 +32,8 @@ def animate(
     skeleton: Skeleton,
     path: str | Path,
     fps: float = 25.0,
-    label_fps: float | None = None,
-    title: str | None = None,
     size: int = 480,
-    azimuth: float = 35.0,
-    elevation: float = 12.0,
-    head: str | None = None,
+    drawing: Drawing | None = None,
 ) -> Path:
     """Write an animated GIF: the observed poses, then the forecast over the true poses.
 
@@ -47,12 +44,8 @@ def animate(
         skeleton: What the joints are; ``skeleton.reduced`` for poses of the used joints alone.
         path: File to create or replace, ``.gif``; missing folders are made.
         fps: Frames to play a second, from 1 to 50.
-        label_fps: Frame rate behind millisecond labels; without it only frames are counted.
-        title: Line above the picture.
         size: Width and height in pixels.
-        azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
-        elevation: Degrees that the camera is raised.
-        head: Joint to draw a head at; by default the one named "Head", if there is one.
+        drawing: Title, millisecond labels and camera.
 
     Returns:
         The path.
@@ -88,11 +81,11 @@ def animate(
             f"fps: expected {_FPS[0]} to {_FPS[1]} frames a second, got {fps!r}. Viewers do not play GIFs faster: play "
             "slower, or draw every second frame."
         )
-    _labels.check_label_fps(label_fps)
+    drawing = drawing or Drawing()
     drawn = _poses.drawable(skeleton)
     past, future, true = _poses.window(observed, forecast, truth, skeleton)
     seen = (past, future) if true is None else (past, future, true)
-    frames = _frames(Scene(drawn, seen, azimuth, elevation, head), past, future, true, title, size, label_fps)
+    frames = _frames(Scene.of(drawn, seen, drawing), past, future, true, size, drawing)
     # GIF counts in hundredths of a second; rounding the times, not the durations, keeps the speed right.
     times = [round(frame * 100 / fps) * 10 for frame in range(len(frames))]
     durations = [after - before for before, after in pairwise(times)] + [_LAST_FRAME_MS]
@@ -111,9 +104,8 @@ def _frames(
     past: np.ndarray,
     future: np.ndarray,
     true: np.ndarray | None,
-    title: str | None,
     size: int,
-    label_fps: float | None,
+    drawing: Drawing,
 ) -> list[Any]:
     """The images, all of one palette."""
     image_module = _style.optional("PIL.Image")
@@ -123,11 +115,11 @@ def _frames(
     images = []
     with _style.default_style():
         figure = _style.new_figure(_SIDE, _SIDE, zoom=size / _SIDE)
-        top, bottom = _SIDE - (48 if title is None else 72), 56
+        top, bottom = _SIDE - (48 if drawing.title is None else 72), 56
         axes = scene.axes(figure, (20, bottom, _SIDE - 40, top - bottom))
         behind, body = Body(axes, scene, width=8, layer=2), Body(axes, scene, width=5, layer=3)
-        if title is not None:
-            _style.draw_text(figure, MARGIN, _SIDE - 22, title, size=16, weight="bold")
+        if drawing.title is not None:
+            _style.draw_text(figure, MARGIN, _SIDE - 22, drawing.title, size=16, weight="bold")
         phase = _style.draw_text(figure, MARGIN, top + 24, "observed", size=15, weight="bold", color=OBSERVED)
         error = _style.draw_text(figure, _SIDE - MARGIN, top + 24, "", size=14, align="right")
         counter = _style.draw_text(figure, _SIDE - MARGIN, 32, "", size=13, align="right", color=_style.MUTED)
@@ -139,7 +131,7 @@ def _frames(
                 body.show(past[frame], dict.fromkeys(SIDES, OBSERVED))
             else:
                 body.show(future[step], SIDES)
-                phase.set(text=f"forecast {_labels.after_observed(step, label_fps)}", color=_FORECAST)
+                phase.set(text=f"forecast {_labels.after_observed(step, drawing.label_fps)}", color=_FORECAST)
             if step >= 0 and true is not None and errors is not None:
                 behind.show(true[step], dict.fromkeys(SIDES, TRUTH))
                 error.set_text(f"mean error {errors[step]:.0f} {scene.skeleton.unit}")

@@ -14,14 +14,14 @@ from PIL import Image
 from posegraph import viz
 from posegraph.errors import ConfigError, MissingDependencyError, ShapeError, UnknownNameError
 from posegraph.skeleton.skeleton import Skeleton
-from tests.viz.drawing import ANGLES, CMU, RGB, TRUTH, Labels, count, motion, rotations, where
+from tests.viz.drawing import ANGLES, CMU, RGB, TRUTH, Labels, count, motion, rotations, split_drawing, where
 
 STAGE = slice(80, -60)  # rows of an animation that hold no text
 
 
 def draw(path: Path, **changes: Any) -> Path:
     arguments = {"observed": motion(4), "forecast": motion(3), "truth": motion(3, 0.2), "skeleton": CMU, "path": path}
-    return viz.animate(**{**arguments, **changes})
+    return viz.animate(**split_drawing({**arguments, **changes}))
 
 
 def images(path: Path) -> list[np.ndarray]:
@@ -116,7 +116,7 @@ def test_labels_count_frames_and_give_the_error(tmp_path: Path, drawn: Labels) -
     truth = motion(2)
     forecast = truth.clone()
     forecast[1, :19, 0] += 100.0  # half of the 38 joints, so the mean is 50
-    viz.animate(truth, forecast, truth, skeleton=CMU, path=tmp_path / "body.gif", title="A title")
+    viz.animate(truth, forecast, truth, skeleton=CMU, path=tmp_path / "body.gif", drawing=viz.Drawing(title="A title"))
     texts = drawn.texts
     assert texts.count("A title") == 4
     assert texts.count("observed") == 2
