@@ -80,24 +80,10 @@ def test_info_shows_the_essentials_of_the_card(command, shipped):
     result = Result.from_json(packed["evaluation"][0]["result"]).select(["running", "walking"])
     lines = command("info", REFERENCE).out.splitlines()
     assert lines[0] == f"{REFERENCE}: {registry.info('traj-gcn').summary}"
-    rows = [line[:12].strip() for line in lines[1:]]
-    assert rows == [
-        "model",
-        "skeleton",
-        "frames",
-        "data",
-        "trained",
-        "selection",
-        "protocol",
-        "errors",
-        "",
-        *["command"] * len(packed["commands"]),
-        "folder",
-    ]
-    assert (
-        f"data        cmu: {len(checkpoint.read_config(REFERENCE)['record']['training']['train'])} clips, 2 held out for validation; licence mit"
-        in lines
-    )
+    rows = ["model", "skeleton", "frames", "data", "trained", "selection", "protocol", "errors", ""]
+    assert [line[:12].strip() for line in lines[1:]] == [*rows, *["command"] * len(packed["commands"]), "folder"]
+    clips = len(checkpoint.read_config(REFERENCE)["record"]["training"]["train"])
+    assert f"data        cmu: {clips} clips, 2 held out for validation; licence mit" in lines
     assert f"protocol    {result.protocol.describe()}" in lines
     errors = ", ".join(f"{at} {error:.2f}" for at, error in zip(result.protocol.frames, result.errors, strict=True))
     assert f"errors      mm at frame {errors}; mean {result.mean:.2f}" in lines
