@@ -21,4 +21,4 @@ def test_the_exit_status_is_that_of_the_command():
         cwd=Path(__file__).parents[1],
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("posegraph: error: unknown model 'nothing'.")
+    assert done.stderr.startswith("posegraph: error: nothing: expected a trained model")

@@ -176,9 +176,7 @@ def test_missing_weights_are_refused(tmp_path):
     message = r"expected a trained model, found a folder without config\.json and model\.safetensors"
     with pytest.raises(CheckpointError, match=message):
         registry.build("traj-gcn", **NARROW, weights=tmp_path)
-    with pytest.raises(
-        CheckpointError, match=r"nowhere: expected a trained model, found no such folder, file or weights"
-    ):
+    with pytest.raises(CheckpointError, match=r"nowhere: expected a trained model, found no such folder, file or"):
         registry.build("traj-gcn", **NARROW, weights=tmp_path / "nowhere")
 
 
@@ -254,15 +252,11 @@ def test_a_folder_is_meant_before_a_name(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("shipped")
 def test_unknown_weights_are_answered_with_the_list():
-    with pytest.raises(
-        CheckpointError, match=r"tinny: .*Did you mean 'traj-gcn/tiny'\?.*\(traj-gcn/tiny of traj-gcn\)"
-    ):
+    with pytest.raises(CheckpointError, match=r"tinny: .*Did you mean 'traj-gcn/tiny'\?.*tiny of traj-gcn\)"):
         registry.build("traj-gcn", weights="tinny")
     with pytest.raises(CheckpointError, match=r"weights of the library \(none of msrgcn\)"):
         registry.build("msrgcn", weights="tiny")
-    with pytest.raises(
-        CheckpointError, match=r"expected those of model 'msrgcn', got those of 'traj-gcn' in traj-gcn/t"
-    ):
+    with pytest.raises(CheckpointError, match=r"expected those of model 'msrgcn', got those of 'traj-gcn' in traj-"):
         registry.build("msrgcn", weights="traj-gcn/tiny")
 
 

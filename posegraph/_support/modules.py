@@ -37,8 +37,9 @@ def evaluation_view(module: M) -> M:
 
     Only the modules are copied. The view and the module share the dictionaries of parameters, buffers and hooks, so the
     view follows optimiser steps, running statistics, ``load_state_dict`` and ``to(device)``, and needs hardly any
-    memory. It does not follow submodules and settings that are replaced later. The view never sees or changes a mode of
-    the module: other threads may train it meanwhile; what the view computes then may mix weights of two steps.
+    memory. It does not follow submodules and settings that are replaced later, and what `forward` notes in attributes
+    stays with the view. The view never sees or changes a mode of the module: other threads may train it meanwhile; what
+    the view computes then may mix weights of two steps.
 
     Examples:
         >>> import torch

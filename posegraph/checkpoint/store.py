@@ -24,6 +24,9 @@ from posegraph.weights.reference import HubOptions, TrainedWeights, resolve
 
 __all__ = ["load", "read_config", "rounded_state", "save_checkpoint"]
 
+_STORED: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
+"""What weights can be stored in."""
+
 
 def save_checkpoint(
     model: ForecastModel,
@@ -92,9 +95,9 @@ def rounded_state(model: nn.Module, dtype: torch.dtype | Precision) -> dict[str,
         >>> checkpoint.rounded_state(model, "fp16")["head.weight"].dtype
         torch.float16
     """
-    names = {own: name for name, own in DTYPES.items()}
+    names = {DTYPES[name]: name for name in _STORED}
     name = names.get(dtype, str(dtype)) if isinstance(dtype, torch.dtype) else dtype
-    check_choice("dtype", name, tuple(DTYPES))
+    check_choice("dtype", name, _STORED)
     target = DTYPES[name]  # pyright: ignore[reportArgumentType]
     statistics = {
         f"{path}.{key}".lstrip(".")

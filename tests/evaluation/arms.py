@@ -18,11 +18,9 @@ class LastPose(ForecastModel):
         super().__init__(**kwargs)
         self.step = nn.Parameter(torch.tensor([step, 0.0, 0.0]))
         self.frozen = nn.Identity().eval()
-        self.seen: list[tuple[int, bool, bool]] = []
 
     def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
         self.check_observed(observed)
-        self.seen.append((len(observed), self.training, torch.is_inference_mode_enabled()))
         return (pad_last_pose(observed, self.future_frames) + self.step,)
 
 

@@ -108,8 +108,12 @@ def test_actions_without_clips_are_listed_and_left_out():
 def test_modes_come_back_and_no_gradient_is_kept():
     model = arm_model().train()
     model.frozen.eval()
+    seen: list[tuple[int, bool, bool]] = []
+    model.register_forward_pre_hook(
+        lambda module, inputs: seen.append((len(inputs[0]), module.training, torch.is_inference_mode_enabled()))
+    )
     evaluate(model, arms(), batch_size=4)
-    assert model.seen == [(4, False, True), (1, False, True), (1, False, True)]
+    assert seen == [(4, False, True), (1, False, True), (1, False, True)]
     assert (model.training, model.frozen.training) == (True, False)
 
 

@@ -260,7 +260,7 @@ def test_wrong_checkpoints_are_found_before_anything_is_scored(tmp_path, monkeyp
     right, wrong = save(tmp_path / "right"), save(tmp_path / "wrong", "msrgcn-2l")
     with pytest.raises(ConfigError, match=r"row 'small MSR-GCN': expected a model 'msrgcn-1l', got 'msrgcn-2l'"):
         quiet(table(), tmp_path / "out", checkpoints={TRAJ.label: [right], MSR.label: [wrong]})
-    with pytest.raises(CheckpointError, match=r"expected a checkpoint folder"):
+    with pytest.raises(CheckpointError, match=r"nowhere: expected a trained model"):
         quiet(table(), tmp_path / "out", checkpoints={TRAJ.label: [tmp_path / "nowhere"]})
 
 
