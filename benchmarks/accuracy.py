@@ -23,13 +23,13 @@ from typing import Any
 from benchmarks import recipes, zoo
 from benchmarks.markdown import table
 from posegraph import checkpoint, data, weights
+from posegraph._support.device import default_device
 from posegraph._support.files import replace_file
 from posegraph.checkpoint.card import published_beside
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
-from posegraph._support.device import default_device
 
 FOLDER = Path(__file__).parent / "results" / "accuracy"
 RECIPES = "recipes.json"

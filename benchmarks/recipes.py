@@ -25,12 +25,12 @@ import torch
 
 from benchmarks import machine
 from posegraph import checkpoint, data, registry, training
+from posegraph._support.device import default_device
 from posegraph._support.files import replace_file
 from posegraph.data.dataset import MotionDataset
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.models.base import ForecastModel
-from posegraph._support.device import default_device
 
 ACTIONS = ("basketball", "jumping", "running", "soccer", "walking")
 """Actions that errors are averaged over: those of which every copy of the benchmark seen so far has all files."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from posegraph import checkpoint, data, registry, weights
+from posegraph._support.device import default_device
 from posegraph.data.dataset import MotionDataset
 from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
-from posegraph._support.device import default_device
 
 __all__ = ["open_model", "parse_settings", "progress_bar", "read"]
 

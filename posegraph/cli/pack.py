@@ -8,11 +8,11 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from posegraph import checkpoint
+from posegraph._support.device import default_device
 from posegraph.checkpoint import release
 from posegraph.cli.options import read
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.errors import ConfigError
-from posegraph._support.device import default_device
 
 __all__ = ["pack"]
 

@@ -117,6 +117,7 @@ class Pyramid(nn.Module):
         self.join = join
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From and to features ``(batch, nodes, channels)`` of the finest scale."""
         encoded: list[torch.Tensor] = []
         for scale, stage in enumerate(self.encoder):
             x = stage(self.down[scale - 1](x) if scale else x)
@@ -199,4 +200,3 @@ class FoldedForecast(Folded):
             return moved
         still = frames[..., -1:, :].expand(*moved.shape[:-1], -1)
         return still.index_copy(-1, self.moving, moved)
-

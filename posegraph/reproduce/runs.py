@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from posegraph import checkpoint, evaluation, registry, training
+from posegraph._support.device import default_device
 from posegraph._support.files import replace_file
 from posegraph.data import MotionDataset
 from posegraph.errors import CheckpointError, ConfigError
@@ -17,7 +18,6 @@ from posegraph.models.base import ForecastModel
 from posegraph.recipe import Recipe
 from posegraph.reproduce.coverage import Coverage
 from posegraph.reproduce.table import Row, Table
-from posegraph._support.device import default_device
 from posegraph.training.state import read_progress
 
 _RECORD = "row.json"

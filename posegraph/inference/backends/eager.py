@@ -63,6 +63,4 @@ def _eager(network: nn.Module, shape: Shape, precision: Precision, device: torch
 
 _ALL: tuple[Precision, ...] = ("fp32", "tf32", "bf16")
 register(Backend("eager", "PyTorch, operation by operation", _eager, _ALL, _ALL, devices=("cpu", "cuda")))
-register(
-    Backend("graph", "PyTorch, recorded as a CUDA graph", _eager, _ALL, _ALL, devices=("cuda",), recorded=True)
-)
+register(Backend("graph", "PyTorch, recorded as a CUDA graph", _eager, _ALL, _ALL, devices=("cuda",), recorded=True))

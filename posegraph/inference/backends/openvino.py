@@ -51,6 +51,4 @@ def _openvino(network: nn.Module, shape: Shape, precision: Precision, device: to
     return run
 
 
-register(
-    Backend("openvino", "OpenVINO", _openvino, ("fp32", "bf16"), ("fp32", "bf16"), packages=("onnx", "openvino"))
-)
+register(Backend("openvino", "OpenVINO", _openvino, ("fp32", "bf16"), ("fp32", "bf16"), packages=("onnx", "openvino")))

@@ -19,9 +19,9 @@ from torch.nn import functional
 
 from posegraph._support.device import Precision
 from posegraph.errors import ConfigError
+from posegraph.folding.forecast import Shape
 from posegraph.folding.layers import FoldedLayer, nodes_first
 from posegraph.folding.network import FoldedNetwork
-from posegraph.folding.forecast import Shape
 from posegraph.folding.steps import NodeShape, Step, share_memory, to_steps
 from posegraph.inference.backends.base import Backend, Run, fixed, register
 
