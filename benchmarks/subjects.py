@@ -12,7 +12,7 @@ import torch
 
 from benchmarks import counts
 from posegraph import registry
-from posegraph.inference import fold_model, is_foldable
+from posegraph.folding.network import FoldedForecast
 from posegraph.layers.normalizers import MinMaxNormalizer
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
@@ -38,9 +38,10 @@ class Subject:
     @cached_property
     def flop_folded(self) -> int:
         """Of the folded form, which leaves out what forecasts do not need; of the plain model if it has none."""
-        if not is_foldable(self.model):
+        folded = self.model.folded()
+        if not isinstance(folded, FoldedForecast):
             return self.flop
-        folded = fold_model(self.model).float()
+        folded = folded.float()
         return counts.flop(lambda: folded(torch.zeros(self._shape)))
 
     @cached_property

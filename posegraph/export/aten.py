@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
-__all__ = ["INPUT", "OUTPUT", "UnknownOperation", "write"]
+from posegraph.export.writer import LARGEST, UnknownOperationError, Writer
 
-INPUT, OUTPUT = "poses", "future"
-"""Names of the model's input and output."""
-_OPSET, _IR_VERSION = 20, 9  # of 2023: the first with GELU
-_LARGEST = torch.iinfo(torch.int64).max
+__all__ = ["write"]
 
 _UNARY = {"relu": "Relu", "relu_": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "exp": "Exp", "sqrt": "Sqrt"}
 _BINARY = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "matmul": "MatMul", "bmm": "MatMul", "add_": "Add"}
@@ -25,11 +20,6 @@ _RESHAPING = ("flatten", "unflatten", "view", "reshape", "view_as", "unsqueeze",
 _SAME = ("dropout", "contiguous", "clone", "alias", "detach", "detach_", "to")
 _PIECES = ("unbind", "chunk", "split", "split_with_sizes")
 _ZEROS = ("zeros_like", "new_zeros", "zeros", "empty")
-_NO_RESULT = ("sym_size", "_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
-
-
-class UnknownOperation(Exception):
-    """The program holds something that has no rule here."""
 
 
 def write(program: ExportedProgram, onnx: Any) -> bytes:
@@ -43,79 +33,16 @@ def write(program: ExportedProgram, onnx: Any) -> bytes:
         The serialised model.
 
     Raises:
-        UnknownOperation: There is no rule for an operation, or for what it is used with.
+        UnknownOperationError: There is no rule for an operation, or for what it is used with.
     """
-    return _Writer(program, onnx).write()
+    return _AtenWriter(program, onnx).write()
 
 
-class _Writer:
-    """Goes through the program; ``values`` are tensors where nothing depends on the input, else names."""
+class _AtenWriter(Writer):
+    """The rules."""
 
-    def __init__(self, program: ExportedProgram, onnx: Any) -> None:
-        self.program, self.onnx = program, onnx
-        self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = {}
-        self.values: dict[Node, Any] = {}
-        self.names: dict[Node, str] = {}
-        self.transposed: dict[Node, str] = {}
-        self.batch = ""
-
-    def write(self) -> bytes:
-        graph: Any = self.program.graph_module.graph
-        self._read_inputs()
-        with torch.no_grad():
-            for node in graph.nodes:
-                if node.op == "call_function" and node not in self.values:
-                    self.values[node] = self._value(node)
-        (result,) = next(node for node in graph.nodes if node.op == "output").args[0]
-        self.add("Identity", self.name(result), name=OUTPUT)
-        helper, float32 = self.onnx.helper, self.onnx.TensorProto.FLOAT
-        given = next(node for node in graph.nodes if self.values.get(node) == INPUT)
-        model = helper.make_graph(
-            self.nodes,
-            "forecast",
-            [helper.make_tensor_value_info(INPUT, float32, self._named(given))],
-            [helper.make_tensor_value_info(OUTPUT, float32, self._named(result))],
-            list(self.constants.values()),
-        )
-        opset = helper.make_opsetid("", _OPSET)
-        return helper.make_model(model, opset_imports=[opset], ir_version=_IR_VERSION).SerializeToString()
-
-    def _named(self, node: Node) -> list[int | str]:
-        return [size if isinstance(size, int) else "batch" for size in node.meta["val"].shape]
-
-    def _read_inputs(self) -> None:
-        stored = {**self.program.state_dict, **self.program.constants}
-        placeholders: Any = [node for node in self.program.graph_module.graph.nodes if node.op == "placeholder"]
-        for node, spec in zip(placeholders, self.program.graph_signature.input_specs, strict=True):
-            if spec.kind == InputKind.USER_INPUT:
-                self.values[node] = INPUT
-                self.batch = str(node.meta["val"].shape[0])
-            else:
-                self.values[node] = stored[str(spec.target)].detach()
-
-    def _value(self, node: Node) -> Any:
-        arguments = [self.values.get(argument) for argument in node.all_input_nodes]
-        target: Any = node.target
-        if not any(isinstance(value, (str, tuple)) for value in arguments) and not self._is_open(node):
-            known = [torch.fx.node.map_arg(part, self.values.__getitem__) for part in (node.args, node.kwargs)]
-            return target(*known[0], **known[1])
-        if target is operator.getitem:
-            return self.values[node.args[0]][node.args[1]]  # pyright: ignore[reportArgumentType, reportIndexIssue]
-        kind = target._schema.name.removeprefix("aten::") if isinstance(target, torch._ops.OpOverload) else str(target)
-        if kind in _NO_RESULT or not isinstance(node.meta["val"], (torch.Tensor, list, tuple)):
-            return ()  # sizes are read off the results
-        rule: Callable[[Node], Any] | None = self._rule(kind)
-        if rule is None:
-            raise UnknownOperation(f"the operation {target}")
-        return rule(node)
-
-    def _is_open(self, node: Node) -> bool:
-        """Whether the result has the open batch as a size."""
-        value = node.meta.get("val")
-        return isinstance(value, torch.Tensor) and not all(isinstance(size, int) for size in value.shape)
-
-    def _rule(self, kind: str) -> Callable[[Node], Any] | None:
+    def rule(self, kind: str) -> Callable[[Node], Any] | None:
+        """As in `Writer`; rules of a single operation have its name between underscores."""
         if kind in _UNARY:
             return lambda node: self.add(_UNARY[kind], self.name(node.args[0]))
         if kind in _BINARY:
@@ -130,58 +57,9 @@ class _Writer:
                 return rule
         return getattr(self, f"_{kind}_", None)
 
-    # What a rule is made of.
-
-    def add(self, kind: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """Add a node of one output, and return the output's name."""
-        name = name or f"v{len(self.nodes)}"
-        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def constant(self, value: torch.Tensor | list[int]) -> str:
-        """The name of a constant; a list stands for 64-bit integers."""
-        tensor = torch.tensor(value) if isinstance(value, list) else value.detach().cpu()
-        tensor = tensor.float() if tensor.is_floating_point() else tensor
-        name = f"c{len(self.constants)}"
-        self.constants[name] = self.onnx.numpy_helper.from_array(tensor.contiguous().numpy(), name)
-        return name
-
-    def name(self, argument: Any) -> str:
-        """The name of an operand: of a node, or a number."""
-        value = self.values[argument] if isinstance(argument, Node) else torch.tensor(float(argument))
-        if isinstance(value, str):
-            return value
-        if not isinstance(value, torch.Tensor):
-            raise UnknownOperation(f"{argument} as an operand")
-        if not isinstance(argument, Node):
-            return self.constant(value)
-        if argument not in self.names:  # once, however often it is used
-            self.names[argument] = self.constant(value)
-        return self.names[argument]
-
-    def known(self, argument: Any) -> torch.Tensor:
-        """An operand that has to be a constant."""
-        value = self.values[argument]
-        if not isinstance(value, torch.Tensor):
-            raise UnknownOperation(f"{argument}, which depends on the input, as a weight")
-        return value
-
-    def shape(self, node: Node) -> list[int]:
-        """The shape of a result, with -1 for the one size that depends on the batch."""
-        sizes = [size if isinstance(size, int) else -1 for size in node.meta["val"].shape]
-        if sizes.count(-1) > 1 or (-1 in sizes and 0 in sizes):
-            raise UnknownOperation(f"the shape {tuple(node.meta['val'].shape)}")
-        return sizes
-
-    def axis(self, node: Any, axis: int) -> int:
-        """An axis counted from the front."""
-        return axis % node.meta["val"].ndim
-
-    # The rules. Those of a single operation have its name with an underscore on both sides.
-
     def _binary(self, kind: str, node: Node) -> str:
         if node.kwargs.get("alpha", 1) != 1 or node.kwargs.get("rounding_mode"):
-            raise UnknownOperation(f"{node.target} with {dict(node.kwargs)}")
+            raise UnknownOperationError(f"{node.target} with {dict(node.kwargs)}")
         return self.add(kind, *(self.name(self._unexpanded(argument, kind)) for argument in node.args[:2]))
 
     def _unexpanded(self, argument: Any, kind: str = "MatMul") -> Any:
@@ -190,7 +68,7 @@ class _Writer:
             kind == "MatMul"
             and isinstance(argument, Node)
             and "expand" in str(argument.target)
-            and self._is_open(argument)
+            and self.is_open(argument)
         ):
             return argument.args[0]
         return argument
@@ -200,9 +78,9 @@ class _Writer:
 
     def _same(self, node: Node) -> Any:
         if str(node.target).startswith("aten.dropout") and node.args[2]:
-            raise UnknownOperation("dropout in training")
+            raise UnknownOperationError("dropout in training")
         if node.meta["val"].dtype != node.args[0].meta["val"].dtype:  # pyright: ignore
-            raise UnknownOperation(f"a conversion to {node.meta['val'].dtype}")
+            raise UnknownOperationError(f"a conversion to {node.meta['val'].dtype}")
         return self.name(node.args[0])
 
     def _pieces(self, node: Node) -> tuple[str, ...]:
@@ -215,38 +93,22 @@ class _Writer:
         for piece in node.meta["val"]:
             size = 1 if unbound else piece.shape[axis]
             if not isinstance(size, int):
-                raise UnknownOperation("pieces of the batch")
+                raise UnknownOperationError("pieces of the batch")
             if unbound:
                 names.append(self.add("Gather", self.name(whole), self.constant(torch.tensor(start)), axis=axis))
             else:
-                names.append(self._cut(whole, axis, start, start + size))
+                names.append(self.cut(whole, axis, start, start + size))
             start += size
         return tuple(names)
 
-    def _cut(self, whole: Any, axis: int, start: int, end: int, step: int = 1) -> str:
-        bounds = ([start], [end], [axis], [step])
-        return self.add("Slice", self.name(whole), *(self.constant(bound) for bound in bounds))
-
     def _zeros(self, node: Node) -> str:
         zero = torch.zeros([1] * node.meta["val"].ndim)
-        return self._spread(self.constant(zero), node)
-
-    def _spread(self, name: str, node: Node) -> str:
-        """Expand to a shape whose open size is the batch itself."""
-        sizes = node.meta["val"].shape
-        if any(not isinstance(size, int) and str(size) != self.batch for size in sizes):
-            raise UnknownOperation(f"the shape {tuple(sizes)}")
-        if all(isinstance(size, int) for size in sizes):
-            return self.add("Expand", name, self.constant(list(sizes)))
-        shape = self.add("Shape", INPUT)
-        batch = self.add("Gather", shape, self.constant([0]), axis=0)
-        parts = [self.constant([size]) if isinstance(size, int) else batch for size in sizes]
-        return self.add("Expand", name, self.add("Concat", *parts, axis=0))
+        return self.spread(self.constant(zero), node)
 
     def _expand_(self, node: Node) -> Any:
         if all(getattr(user.target, "__name__", "").startswith(_PRODUCTS) for user in node.users):
             return ()  # products take what was expanded
-        return self._spread(self.name(node.args[0]), node)
+        return self.spread(self.name(node.args[0]), node)
 
     def _rsub_(self, node: Node) -> str:
         return self.add("Sub", self.name(node.args[1]), self.name(node.args[0]))
@@ -284,13 +146,13 @@ class _Writer:
     def _addmm_(self, node: Node) -> str:
         shift, x, weight = node.args[:3]
         if node.kwargs:
-            raise UnknownOperation(f"addmm with {dict(node.kwargs)}")
+            raise UnknownOperationError(f"addmm with {dict(node.kwargs)}")
         return self.add("Gemm", self.name(x), self.name(weight), self.name(shift))
 
     def _baddbmm_(self, node: Node) -> str:
         shift, x, y = node.args[:3]
         if node.kwargs:
-            raise UnknownOperation(f"baddbmm with {dict(node.kwargs)}")
+            raise UnknownOperationError(f"baddbmm with {dict(node.kwargs)}")
         product = self.add("MatMul", self.name(self._unexpanded(x)), self.name(self._unexpanded(y)))
         return self.add("Add", product, self.name(shift))
 
@@ -325,7 +187,7 @@ class _Writer:
 
     def _slice_(self, node: Node) -> Any:
         whole, axis, start, end, step = (*node.args, *(None,) * 4)[:5]
-        return self._cut(whole, self.axis(whole, axis or 0), start or 0, _LARGEST if end is None else end, step or 1)  # pyright: ignore
+        return self.cut(whole, self.axis(whole, axis or 0), start or 0, LARGEST if end is None else end, step or 1)  # pyright: ignore
 
     def _select_(self, node: Node) -> str:
         whole, axis, index = node.args
@@ -339,7 +201,7 @@ class _Writer:
         whole, indices = node.args
         chosen: Any = [(axis, index) for axis, index in enumerate(indices) if index is not None]  # pyright: ignore
         if len(chosen) != 1 or self.known(chosen[0][1]).dtype == torch.bool:
-            raise UnknownOperation("indices of several axes")
+            raise UnknownOperationError("indices of several axes")
         return self.add("Gather", self.name(whole), self.constant(self.known(chosen[0][1])), axis=chosen[0][0])
 
     def _index_copy_(self, node: Node) -> str:
@@ -354,9 +216,9 @@ class _Writer:
     def _diff_(self, node: Node) -> str:
         whole, steps, axis = (*node.args, 1, -1)[:3] if len(node.args) < 3 else node.args[:3]
         if steps != 1 or len(node.args) > 3:
-            raise UnknownOperation("differences of a higher order")
+            raise UnknownOperationError("differences of a higher order")
         axis = self.axis(whole, axis)  # pyright: ignore
-        return self.add("Sub", self._cut(whole, axis, 1, _LARGEST), self._cut(whole, axis, 0, -1))
+        return self.add("Sub", self.cut(whole, axis, 1, LARGEST), self.cut(whole, axis, 0, -1))
 
     def _sum_(self, node: Node) -> str:
         return self._reduce("ReduceSum", node)
@@ -367,7 +229,7 @@ class _Writer:
     def _reduce(self, kind: str, node: Node) -> str:
         axes: Any = node.args[1] if len(node.args) > 1 else None
         if axes is None or node.kwargs:
-            raise UnknownOperation(f"{node.target} over everything")
+            raise UnknownOperationError(f"{node.target} over everything")
         keep = bool(node.args[2]) if len(node.args) > 2 else False
         return self.add(kind, self.name(node.args[0]), self.constant(list(axes)), keepdims=int(keep))
 
@@ -383,7 +245,7 @@ class _Writer:
     def _batch_norm_(self, node: Node) -> str:
         x, weight, bias, mean, variance, training, _, eps = node.args[:8]
         if training:
-            raise UnknownOperation("batch norm in training")
+            raise UnknownOperationError("batch norm in training")
         factor = self.known(weight) / (self.known(variance) + eps).sqrt()  # pyright: ignore
         shift = self.known(bias) - self.known(mean) * factor
         shape = [-1] + [1] * (node.meta["val"].ndim - 2)
@@ -399,5 +261,5 @@ class _Writer:
         inputs = [self.name(x), self.name(weight), *([] if bias is None else [self.name(bias)])]
         pads: Any = padding
         if isinstance(pads, str):
-            raise UnknownOperation(f"a convolution with padding {pads!r}")
+            raise UnknownOperationError(f"a convolution with padding {pads!r}")
         return self.add("Conv", *inputs, strides=stride, pads=[*pads, *pads], dilations=dilation, group=groups)

@@ -19,12 +19,13 @@ from torch import nn
 
 from posegraph._support.checks import import_optional
 from posegraph.errors import ConfigError
-from posegraph.export.aten import INPUT, UnknownOperation, write
+from posegraph.export.aten import write
 from posegraph.export.folded_onnx import to_onnx as folded_to_onnx
 from posegraph.export.program import to_program
+from posegraph.export.writer import UnknownOperationError
 from posegraph.folding.network import FoldedNetwork
 
-__all__ = ["INPUT", "to_onnx"]
+__all__ = ["to_onnx"]
 
 _KEPT: WeakKeyDictionary[nn.Module, bytes] = WeakKeyDictionary()  # by network: exporting takes seconds
 
@@ -52,12 +53,12 @@ def to_onnx(network: nn.Module, shape: tuple[int | None, ...], *, extra: str) ->
         program = to_program(network, (None, *shape[1:]))
         try:
             _KEPT[network] = write(program, onnx)
-        except UnknownOperation as unknown:
+        except UnknownOperationError as unknown:
             _KEPT[network] = _by_pytorch(program, unknown, extra)
     return _KEPT[network]
 
 
-def _by_pytorch(program: torch.export.ExportedProgram, unknown: UnknownOperation, extra: str) -> bytes:
+def _by_pytorch(program: torch.export.ExportedProgram, unknown: UnknownOperationError, extra: str) -> bytes:
     purpose = f"Writing {unknown} for another runtime"
     import_optional("onnxscript", extra=extra, purpose=purpose)
     log = logging.getLogger("torch.onnx")

@@ -2,8 +2,9 @@ r"""Blocks of layer norm, learned graphs and perceptrons as they are at inferenc
 
 Every reader of the residual stream begins with a layer norm, which removes the mean over the channels. So all that is
 written to the stream may be centred beforehand, in the weights, and the norm's factor and shift become part of the
-product that follows. A linear map before a graph convolution has its shift added behind it: $A (x + 1 b) = A x + (A 1) b$.
-All rows of all windows are one matrix, so that each product of channels is one product with its shift.
+product that follows. A linear map before a graph convolution has its shift added behind it:
+$A (x + 1 b) = A x + (A 1) b$. All rows of all windows are one matrix, so that each product of channels is one product
+with its shift.
 """
 
 from __future__ import annotations

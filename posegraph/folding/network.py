@@ -117,6 +117,7 @@ class Pyramid(nn.Module):
         self.join = join
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """From and to features ``(batch, nodes, channels)`` of the finest scale."""
         encoded: list[torch.Tensor] = []
         for scale, stage in enumerate(self.encoder):
             x = stage(self.down[scale - 1](x) if scale else x)

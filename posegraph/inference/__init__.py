@@ -4,6 +4,7 @@ The plain modules of `posegraph.models` say what is computed; this package compu
 them.
 """
 
-from posegraph.inference.optimize import BackendName, OptimizedForecaster, optimize
+from posegraph.inference.optimize import BackendName, optimize
+from posegraph.inference.optimized import OptimizedForecaster
 
 __all__ = ["BackendName", "OptimizedForecaster", "optimize"]

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Iterable, Mapping
 
 import torch
 from einops import rearrange
 from torch import nn
 
-from posegraph._support.checks import check_choice, check_positive, check_probability
-from posegraph.errors import CheckpointError, ConfigError
+from posegraph.errors import ConfigError
 from posegraph.layers import (
-    Aggregation,
-    CrossScaleFusion,
     Dropout,
     GraphGRUCell,
-    JointPool,
-    JointUnpool,
-    NodeEmbedding,
-    SpatioTemporalGraphConv,
-    hop_graphs,
 )
 from posegraph.layers.normalizers import ZScoreNormalizer
+from posegraph.models.authors.dmgnn import convert_state
 from posegraph.models.base import ForecastModel
+from posegraph.models.dmgnn_config import DMGNNConfig
+from posegraph.models.dmgnn_encoder import Encoder, graphs_of, parts_and_bodies
 from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
-from posegraph.skeleton.adjacency import coarsen_bones
-from posegraph.skeleton.grouping import JointGrouping
 from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["DMGNN", "DMGNNConfig"]
@@ -42,89 +32,6 @@ _RECIPE = Recipe(
 )
 _NUM_DIFFERENCES = 3  # positions, velocities, accelerations
 _RELEASED_FREE = ("RightLeg", "yz")  # the lock that the released list for Human3.6M omits
-
-
-@dataclass(frozen=True)
-class DMGNNConfig:
-    """Settings of `DMGNN`; the defaults follow the paper, and the released code where the paper is silent.
-
-    The fields from ``aggregation`` on switch between the paper and what the released code does in its place.
-    ``dmgnn-released`` sets all of them.
-    """
-
-    channels: tuple[int, ...] = (32, 64, 128, 256)
-    """Channels of the encoder's layers. A last layer of the last width follows at the finest scale."""
-    embedding_channels: int = 256
-    """Size of the embeddings that attention between scales compares."""
-    decoder_channels: int = 256
-    """Channels of each joint's state in the decoder."""
-    kernel_size: int = 5
-    """Frames that a temporal convolution reads, an odd number."""
-    fusion_levels: int = 2
-    """After how many of the first layers the scales exchange features."""
-    fusion_weight: float = 0.3
-    """Weight of what other scales bring."""
-    coarse_weight: float = 0.6
-    """Weight of parts and bodies where they return to the joints."""
-    dropout: float = 0.5
-    """Probability of zeroing an element after each layer of the encoder and in the decoder's messages."""
-    embedding_dropout: float = 0.2
-    """The same in the embeddings."""
-    output_dropout: float = 0.3
-    """The same before the decoder's last layers."""
-    noise: float = 0.001
-    """Standard deviation of the noise on the poses that the decoder reads in training; the authors use 0.0005 for CMU
-    Mocap. Poses are normalised to a standard deviation of 1."""
-    late_weight: float = 1.0
-    """Weight of the future frames after the tenth in the loss; the authors use 2 for 25 frames of CMU Mocap."""
-    grouping: str | None = None
-    """Which grouping of the skeleton makes the two coarser scales; None takes "parts", or "automatic" without it."""
-    aggregation: Aggregation = "mean"
-    """How a node joins the messages of the others, as in `PairwiseMessages`; released: "released"."""
-    scrambled_embedding: bool = False
-    """Embed stretches of time of several nodes in place of each node's own motion; released: True."""
-    body_copy_slip: bool = False
-    """Give the last joint of the second body the features of the third when bodies return to joints; released: True."""
-    lagged_velocity: bool = False
-    """Give the decoder the velocity of one frame before; released: True."""
-    early_training_acceleration: bool = False
-    """In training, give the encoder accelerations one frame early; released: True."""
-    noise_in_evaluation: bool = False
-    """Add ``noise`` in evaluation as well, the same draw for every sample and call; released: True."""
-    message_steps: int | None = None
-    """How many of the decoder's first steps pass messages between joints; None for all; released: 10."""
-    decoder_graph_offset: float = 0.0
-    """What the decoder's graph starts with between all pairs of joints, beside the skeleton; released: 1."""
-    output_mask: Literal["skeleton", "released"] = "skeleton"
-    """Which coordinates are held at their mean: those that the skeleton locks; or those of the authors' lists, which
-    for Human3.6M omit the right knee."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "channels", tuple(self.channels))
-        if not self.channels:
-            raise ConfigError("channels: expected one width a layer, got none.")
-        for width in self.channels:
-            check_positive(channels=width)
-        check_positive(
-            embedding_channels=self.embedding_channels,
-            decoder_channels=self.decoder_channels,
-            kernel_size=self.kernel_size,
-        )
-        if self.fusion_levels not in range(len(self.channels) + 1):
-            raise ConfigError(
-                f"fusion_levels: expected 0 to {len(self.channels)}, the number of layers, got {self.fusion_levels!r}."
-            )
-        if self.message_steps is not None and self.message_steps != 0:
-            check_positive(message_steps=self.message_steps)
-        check_probability(
-            dropout=self.dropout, embedding_dropout=self.embedding_dropout, output_dropout=self.output_dropout
-        )
-        for name in ("noise", "late_weight"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}.")
-        check_choice("aggregation", self.aggregation, get_args(Aggregation))
-        check_choice("output_mask", self.output_mask, ("skeleton", "released"))
-
 
 _RELEASED = DMGNNConfig(
     aggregation="released",
@@ -204,11 +111,11 @@ class DMGNN(ForecastModel):
                 f"observed_frames: expected at least 3, since the decoder starts with an acceleration, got "
                 f"{self.observed_frames}."
             )
-        coarser = _parts_and_bodies(self.skeleton, config.grouping)
-        graphs = _graphs(self.skeleton.reduced.bones, coarser)
+        coarser = parts_and_bodies(self.skeleton, config.grouping)
+        graphs = graphs_of(self.skeleton.reduced.bones, coarser)
         self.normalizer = ZScoreNormalizer(self.num_joints)
         self.encoders = nn.ModuleList(
-            _Encoder(config, coarser, graphs, self.observed_frames - 1) for _ in range(_NUM_DIFFERENCES)
+            Encoder(config, coarser, graphs, self.observed_frames - 1) for _ in range(_NUM_DIFFERENCES)
         )
         width = config.decoder_channels
         self.join = nn.Linear(_NUM_DIFFERENCES * config.channels[-1], width)
@@ -300,129 +207,7 @@ class DMGNN(ForecastModel):
         The linear layers of the three gates become one for the inputs and one for the states. A graph matrix, which
         the authors keep once an encoder, goes to each layer of its scale.
         """
-        converted: dict[str, torch.Tensor] = {}
-        gates: dict[str, dict[str, torch.Tensor]] = {}
-        for key, value in state.items():
-            gate = re.fullmatch(r"decoder\.(input|hidden)_([rinh])\.(weight|bias)", key)
-            if gate is not None:
-                gates.setdefault(f"{gate[1]}.{gate[3]}", {})[gate[2]] = value
-                continue
-            # the authors' convolution over joints of kernel 1 is a linear layer here
-            value = value.squeeze(-1) if key == "decoder.msg_in.conv.weight" else value
-            converted |= dict.fromkeys(_convert_key(key), value)
-        for name, by_gate in gates.items():
-            kind, leaf = name.split(".")
-            own, order = _AUTHORS_GATES[kind]
-            missing = [gate for gate in order if gate not in by_gate]
-            if missing:
-                raise CheckpointError(
-                    f"parameter 'decoder.{kind}_{missing[0]}.{leaf}' is missing beside those of the other gates. "
-                    "Is the file complete?"
-                )
-            converted[f"cell.{own}.{leaf}"] = torch.cat([by_gate[gate] for gate in order])
-        return converted
-
-
-class _Encoder(nn.Module):
-    """From poses, velocities or accelerations ``(batch, frames, joints, 3)`` to ``(batch, channels, joints)``."""
-
-    def __init__(
-        self, config: DMGNNConfig, coarser: Sequence[JointGrouping], graphs: Sequence[torch.Tensor], frames: int
-    ) -> None:
-        super().__init__()
-        self.coarse_weight = config.coarse_weight
-        widths = (3, *config.channels)
-
-        def layer(level: int, graph: torch.Tensor) -> SpatioTemporalGraphConv:
-            first = level == 0
-            return SpatioTemporalGraphConv(
-                widths[level],
-                widths[level + 1],
-                graph,
-                kernel_size=config.kernel_size,
-                stride=1 if first else 2,
-                residual=not first,
-                dropout=config.dropout,
-            )
-
-        def fusion(channels: int, frames: int) -> CrossScaleFusion:
-            def embedding(num_nodes: int) -> NodeEmbedding:
-                return NodeEmbedding(
-                    channels,
-                    frames,
-                    num_nodes,
-                    channels=config.embedding_channels,
-                    kernel_size=config.kernel_size,
-                    dropout=config.embedding_dropout,
-                    aggregation=config.aggregation,
-                    scrambled=config.scrambled_embedding,
-                )
-
-            return CrossScaleFusion([graph.shape[-1] for graph in graphs], embedding, weight=config.fusion_weight)
-
-        self.pools = nn.ModuleList(JointPool(grouping) for grouping in coarser)
-        self.levels = nn.ModuleList()
-        for level in range(len(config.channels)):
-            layers = [layer(level, graph) for graph in graphs]
-            frames = layers[0].num_frames(frames)
-            fused = level < config.fusion_levels
-            self.levels.append(_Level(layers, fusion(widths[level + 1], frames) if fused else None))
-        returned = (*coarser[:-1], _slipped(coarser[-1]) if config.body_copy_slip else coarser[-1])
-        self.returns = nn.ModuleList(JointUnpool(grouping) for grouping in returned)
-        self.last = SpatioTemporalGraphConv(
-            widths[-1], widths[-1], graphs[0], kernel_size=config.kernel_size, dropout=config.dropout
-        )
-
-    def forward(self, motion: torch.Tensor) -> torch.Tensor:
-        """Encode; shapes as in the class."""
-        features = [rearrange(x, "b t n c -> b c t n") for x in (motion, *(pool(motion) for pool in self.pools))]
-        for level in self.levels:
-            features = level(features)
-        joints, *coarse = features
-        for x, to_joints in zip(coarse, self.returns, strict=True):
-            finer = rearrange(to_joints(rearrange(x, "b c t n -> b c n t")), "b c j t -> b c t j")
-            joints = joints + self.coarse_weight * finer
-        return self.last(joints).mean(dim=2)
-
-
-class _Level(nn.Module):
-    """A layer at each scale, then perhaps their fusion."""
-
-    def __init__(self, layers: Iterable[nn.Module], fusion: nn.Module | None) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-        self.fusion = fusion
-
-    def forward(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Apply; one tensor ``(batch, channels, frames, nodes)`` a scale, finest first."""
-        features = [layer(x) for layer, x in zip(self.layers, features, strict=True)]
-        return features if self.fusion is None else self.fusion(features)
-
-
-def _parts_and_bodies(skeleton: Skeleton, grouping: str | None) -> tuple[JointGrouping, JointGrouping]:
-    """The joints of each part, and of each body."""
-    if grouping is None:
-        grouping = "parts" if "parts" in skeleton.groupings else "automatic"
-    parts, parts_of_bodies = skeleton.scales(3, grouping)
-    bodies = (sorted({j for part in body for j in parts.groups[part]}) for body in parts_of_bodies.groups)
-    allow_unused = parts.allow_unused or parts_of_bodies.allow_unused
-    groups = tuple(tuple(body) for body in bodies)
-    return parts, JointGrouping(groups, parts.num_joints, parts_of_bodies.names, allow_unused)
-
-
-def _graphs(bones: tuple[tuple[int, int], ...], coarser: Sequence[JointGrouping]) -> list[torch.Tensor]:
-    """The graph of each scale, finest first."""
-    graphs = [hop_graphs(bones, coarser[0].num_joints)]
-    return graphs + [hop_graphs(coarsen_bones(bones, level), level.num_groups) for level in coarser]
-
-
-def _slipped(bodies: JointGrouping) -> JointGrouping:
-    """The last joint of the second body in the third; as it is where there are too few bodies or joints."""
-    if bodies.num_groups < 3 or len(bodies.groups[1]) < 2:
-        return bodies
-    first, (*second, slipped), third, *others = bodies.groups
-    groups = (first, tuple(second), tuple(sorted({*third, slipped})), *others)
-    return JointGrouping(groups, bodies.num_joints, bodies.names, bodies.allow_unused)
+        return convert_state(state)
 
 
 def _differences(poses: torch.Tensor) -> torch.Tensor:
@@ -456,75 +241,3 @@ def _initialize_convolution(module: nn.Conv2d | nn.Linear) -> None:
             nn.init.normal_(parameter, 0.0, 0.02)
         else:
             nn.init.zeros_(parameter)
-
-
-_AUTHORS_ENCODERS = {"encoder_pos": 0, "encoder_vel": 1, "encoder_acl": 2}
-_AUTHORS_LEVELS = 4
-_AUTHORS_GATES = {"input": ("input_gates", "rin"), "hidden": ("state_gates", "rih")}
-_AUTHORS_GRAPHS = {"emul": "factor", "eadd": "offset", "A_j": "fixed"}
-_AUTHORS_PARTS = {
-    "gcn.conv": "spatial",
-    "tcn": "temporal",
-    "residual": "residual",
-    "time_conv": "temporal",
-    "mlp1.fc1": "node.hidden",
-    "mlp1.fc2": "node.output",
-    "mlp1.bn": "node.norm",
-    "mlp2.fc1": "messages.pair.hidden",
-    "mlp2.fc2": "messages.pair.output",
-    "mlp2.bn": "messages.pair.norm",
-    "mlp3.fc1": "output.hidden",
-    "mlp3.fc2": "output.output",
-    "mlp3.bn": "output.norm",
-}
-
-
-def _convert_key(key: str) -> list[str]:
-    """Our names of a parameter: encoder_pos.s2_l1.tcn.0.bias is encoders.0.levels.0.layers.1.temporal.0.bias."""
-    module, _, rest = key.partition(".")
-    if module in _AUTHORS_ENCODERS:
-        names = [f"encoders.{_AUTHORS_ENCODERS[module]}.{name}" for name in _convert_encoder_key(rest)]
-    elif module == "decoder":
-        names = _convert_decoder_key(rest)
-    else:
-        names = [f"join.{rest}"] if key in ("linear.weight", "linear.bias") else []
-    if not names:
-        raise CheckpointError(
-            f"parameter {key!r}: expected the authors' names, such as encoder_pos.s1_l1.gcn.conv.weight. "
-            "Is this a DMGNN checkpoint?"
-        )
-    return names
-
-
-def _convert_encoder_key(key: str) -> list[str]:
-    if graph := re.fullmatch(r"A_([jpb])", key):
-        scale = "jpb".index(graph[1])
-        levels = range(_AUTHORS_LEVELS + (scale == 0))
-        return [f"{_layer(level, scale)}.graph.fixed" for level in levels]
-    if weights := re.fullmatch(r"(emul|eadd)_s([123])\.(\d)", key):
-        return [f"{_layer(int(weights[3]), int(weights[2]) - 1)}.graph.{_AUTHORS_GRAPHS[weights[1]]}"]
-    if layer := re.fullmatch(r"s([123])_l(\d)\.(gcn\.conv|tcn|residual)\.(.+)", key):
-        return [f"{_layer(int(layer[2]) - 1, int(layer[1]) - 1)}.{_AUTHORS_PARTS[layer[3]]}.{layer[4]}"]
-    if embedding := re.fullmatch(
-        r"(j2p|p2j|p2b|b2p)_([12])\.embed_s([123])\.(time_conv|mlp[123]\.(?:fc1|fc2|bn))\.(.+)", key
-    ):
-        ends = ["jpb".index(scale) for scale in embedding[1].split("2")]
-        direction = "to_coarser" if ends[0] < ends[1] else "to_finer"
-        role = "source" if int(embedding[3]) - 1 == ends[0] else "target"
-        attention = f"levels.{int(embedding[2]) - 1}.fusion.{direction}.{min(ends)}.{role}"
-        return [f"{attention}.{_AUTHORS_PARTS[embedding[4]]}.{embedding[5]}"]
-    return []
-
-
-def _layer(level: int, scale: int) -> str:
-    return "last" if level == _AUTHORS_LEVELS else f"levels.{level}.layers.{scale}"
-
-
-def _convert_decoder_key(key: str) -> list[str]:
-    if key in _AUTHORS_GRAPHS:
-        return [f"cell.graph.{_AUTHORS_GRAPHS[key]}"]
-    if message := re.fullmatch(r"msg_in\.conv\.(weight|bias)", key):
-        return [f"cell.send.{message[1]}"]
-    if output := re.fullmatch(r"out_fc([123])\.(weight|bias)", key):
-        return [f"head.{3 * int(output[1]) - 3}.{output[2]}"]
-    return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,10 +10,10 @@ from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive, check_probability
-from posegraph.errors import CheckpointError
 from posegraph.layers import DCT, InverseDCT, SpatioTemporalDenseBlock, SpatioTemporalDenseConv
 from posegraph.layers.losses import multi_scale_loss
 from posegraph.layers.poses import accumulated_average, pad_last_pose
+from posegraph.models.authors.pgbig import UNUSED, convert_key
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
@@ -155,7 +154,7 @@ class PGBIG(ForecastModel):
         Raises:
             CheckpointError: The keys are not theirs.
         """
-        return {_convert_key(key): value for key, value in state.items() if not _UNUSED.fullmatch(key)}
+        return {convert_key(key): value for key, value in state.items() if not UNUSED.fullmatch(key)}
 
 
 class _Stage(nn.Module):
@@ -194,29 +193,3 @@ class _Coder(nn.Module):
         for block in self.blocks:
             y = block(y) + y
         return self.head(y) + self.skip(x)
-
-
-_CODER = r"gcn_(encoder|decoder)(\d+)\."
-_UNUSED = re.compile(_CODER + r"bn2\.\w+")
-_PARAMETER = re.compile(_CODER + r"(gc1|bn1|gc7|reshape_conv|gcbs\.\d+\.(?:gc|bn)[12])\.(\w+)")
-_LEAVES = {"att": "adjacency", "weight_seq": "time", "weight_c": "weight"}
-
-
-def _convert_key(key: str) -> str:
-    """Our name of a parameter: gcn_encoder2.gcbs.0.gc1.att is stages.1.encoder.blocks.0.0.operator.adjacency."""
-    match = _PARAMETER.fullmatch(key)
-    if match is None:
-        raise CheckpointError(
-            f"parameter {key!r}: expected the authors' names, such as gcn_encoder1.gc1.att. Is this a PGBIG checkpoint?"
-        )
-    coder, stage, module, leaf = match.groups()
-    leaf = _LEAVES.get(leaf, leaf)
-    *block, part = module.split(".")
-    if part == "gc7":
-        layer = "head"
-    elif part == "reshape_conv":
-        layer = "skip"
-    else:
-        place = f"blocks.{block[1]}.{int(part[-1]) - 1}" if block else "start"
-        layer = f"{place}.{'operator' if part.startswith('gc') else 'norm.norm'}"
-    return f"stages.{int(stage) - 1}.{coder}.{layer}.{leaf}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,10 +10,11 @@ from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive
-from posegraph.errors import CheckpointError, ConfigError
+from posegraph.errors import ConfigError
 from posegraph.layers import DCT, InverseDCT, TemporalMLPBlock
 from posegraph.layers.losses import joint_distance_loss, velocity_loss
 from posegraph.layers.poses import from_nodes, to_nodes
+from posegraph.models.authors.simlpe import convert_key
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Augmentation, Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
@@ -156,33 +156,5 @@ class SiMLPe(ForecastModel):
         converted: dict[str, torch.Tensor] = {}
         for key, value in state.items():
             # theirs spans the axes of a batch
-            converted[_convert_key(key)] = value.flatten() if key.endswith((".alpha", ".beta")) else value
+            converted[convert_key(key)] = value.flatten() if key.endswith((".alpha", ".beta")) else value
         return converted
-
-
-# The published files and the published class name the blocks differently.
-_BLOCK = re.compile(r"(?:motion_transformer\.transformer|motion_mlp\.mlps)\.(\d+)\.(.+)")
-_BLOCK_PARTS = {
-    "fc0.fc.weight": "weight",
-    "fc0.fc.bias": "bias",
-    "norm0.alpha": "norm.weight",
-    "norm0.beta": "norm.bias",
-}
-_ENDS = {
-    f"{theirs}.{leaf}": f"{ours}.{leaf}"
-    for theirs, ours in (("motion_fc_in", "start"), ("motion_fc_out", "head"))
-    for leaf in ("weight", "bias")
-}
-
-
-def _convert_key(key: str) -> str:
-    """Our name of a parameter: motion_mlp.mlps.3.norm0.alpha is blocks.3.norm.weight."""
-    if key in _ENDS:
-        return _ENDS[key]
-    match = _BLOCK.fullmatch(key)
-    if match is None or match[2] not in _BLOCK_PARTS:
-        raise CheckpointError(
-            f"parameter {key!r}: expected the authors' names motion_fc_in, motion_fc_out, motion_mlp.mlps.* or "
-            "motion_transformer.transformer.*. Is this a siMLPe checkpoint?"
-        )
-    return f"blocks.{match[1]}.{_BLOCK_PARTS[match[2]]}"

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
-from posegraph.errors import CheckpointError, ConfigError
+from posegraph.errors import ConfigError
 from posegraph.folding.forecast import Folded
 from posegraph.folding.layers import as_double, fold
 from posegraph.folding.network import Window, ends, layered
 from posegraph.layers import DCT, GraphConvBlock, InverseDCT, Operator, ResidualStage, check_operator, operator_factory
 from posegraph.layers.losses import coordinate_distance_loss, joint_distance_loss
 from posegraph.layers.poses import from_nodes, pad_last_pose, to_nodes
+from posegraph.models.authors.traj_gcn import convert_key
 from posegraph.models.base import ForecastModel
 from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
@@ -167,24 +168,4 @@ class TrajGCN(ForecastModel):
     @classmethod
     def convert_authors_state(cls, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Rename the authors' parameters; raises `CheckpointError` if the keys are not theirs."""
-        return {_convert_key(key): value for key, value in state.items()}
-
-
-def _convert_key(key: str) -> str:
-    """Our name of a parameter: gcbs.3.gc1.att is stage.blocks.3.layers.0.operator.adjacency."""
-    *path, leaf = key.split(".")
-    if path[:1] == ["gcbs"] and path[2:] in (["gc1"], ["bn1"], ["gc2"], ["bn2"]):
-        module = f"stage.blocks.{path[1]}.layers.{int(path[2][-1]) - 1}"
-    elif path in (["gc1"], ["bn1"]):
-        module = "start"
-    elif path == ["gc7"]:
-        return f"head.{_LEAVES.get(leaf, leaf)}"
-    else:
-        raise CheckpointError(
-            f"parameter {key!r}: expected the authors' names gc1, bn1, gcbs.*, gc7. Is this a Traj-GCN checkpoint?"
-        )
-    part = "operator" if path[-1].startswith("gc") else "tail.0.norm"
-    return f"{module}.{part}.{_LEAVES.get(leaf, leaf)}"
-
-
-_LEAVES = {"att": "adjacency"}
+        return {convert_key(key): value for key, value in state.items()}

@@ -1,0 +1,1 @@
+"""Names of the parameters in the weights that the authors of the models published, and ours."""
