@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
+import torch
 from torch import nn
 
 M = TypeVar("M", bound=nn.Module)
@@ -56,3 +59,27 @@ def evaluation_view(module: M) -> M:
         tensors = (*own.__dict__["_parameters"].values(), *own.__dict__["_buffers"].values())
         shared |= {id(tensor): tensor for tensor in tensors if tensor is not None}  # attributes may name them as well
     return copy.deepcopy(module, shared).eval()
+
+
+def live_tensor(module: nn.Module) -> Callable[[], torch.Tensor]:
+    """What gives a floating-point parameter or buffer as it is when it is asked for, without a walk over the modules.
+
+    It tells the device and number type of a module whose tensors have the same. Of a module without any it gives an
+    empty tensor on the CPU.
+
+    Examples:
+        >>> from torch import nn
+        >>> from posegraph._support.modules import live_tensor
+        >>> network = nn.Linear(2, 2)
+        >>> tensor = live_tensor(network)
+        >>> _ = network.double()
+        >>> tensor().dtype
+        torch.float64
+    """
+    for kind in ("_parameters", "_buffers"):
+        for own in module.modules():
+            table: dict[str, torch.Tensor | None] = own.__dict__[kind]
+            for key, tensor in table.items():
+                if tensor is not None and tensor.is_floating_point():
+                    return partial(table.__getitem__, key)  # pyright: ignore[reportReturnType]
+    return partial(torch.empty, 0)

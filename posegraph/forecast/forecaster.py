@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any, overload
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from posegraph._support.checks import check_poses
-from posegraph._support.modules import evaluation_view, unwrap
+from posegraph._support.modules import evaluation_view, live_tensor, unwrap
 from posegraph.checkpoint.store import load
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.inference.optimize import OptimizedForecaster, optimize
@@ -81,7 +82,7 @@ class Forecaster:
         """The model; with ``fast`` what it was made from."""
         self._labels = () if action is None else (own.action_labels([action]),)
         self._optimized = optimize(self.model) if fast else None
-        self._view = None if fast else evaluation_view(self.model)
+        self._make_view()
         if self._optimized is not None and self._optimized.backend == "plain":
             warnings.warn(f"fast=True changes nothing: {self.explanation}", RuntimeWarning, stacklevel=2)
 
@@ -103,11 +104,15 @@ class Forecaster:
         return f"Forecaster({name!r}, backend={self.backend!r}, device={str(self.model.device)!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "_view"}
+        return {key: value for key, value in self.__dict__.items() if key not in ("_view", "_example")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ |= state
+        self._make_view()
+
+    def _make_view(self) -> None:
         self._view = None if self._optimized is not None else evaluation_view(self.model)
+        self._example = live_tensor(self.model)
 
     @overload
     def __call__(self, poses: torch.Tensor) -> torch.Tensor: ...
@@ -154,8 +159,9 @@ class Forecaster:
             observed = observed if observed.device.type == "cpu" else observed.to(device)
         else:
             assert self._view is not None
-            device, run = self._view.device, self._view.predict
-            observed = observed.to(device, self._view.dtype)
+            example = self._example()
+            device, run = example.device, self._view.predict
+            observed = observed.to(device, example.dtype)
         labels = [label.to(device).expand(observed.shape[0]) for label in self._labels]
         return run(observed, *labels)
 
@@ -191,8 +197,10 @@ def _explain(optimized: OptimizedForecaster, name: str) -> str:
 
 def _check_finite(observed: torch.Tensor, skeleton: Skeleton) -> None:
     """Require finite positions of the used joints, ``(batch, frames, num_used, 3)``."""
-    if not observed.isfinite().all():
-        bad = ~observed.isfinite().all(dim=-1)
+    if math.isfinite(observed.sum().item()):  # one quick pass: only finite positions have a finite sum
+        return
+    bad = ~observed.isfinite().all(dim=-1)
+    if bad.any():
         joints = [
             skeleton.joint_names[skeleton.used[j]] for j in bad.any(dim=0).any(dim=0).nonzero().flatten().tolist()
         ]

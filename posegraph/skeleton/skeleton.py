@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 
 from posegraph._support.checks import check_choice, check_positive
@@ -221,7 +222,7 @@ class Skeleton:
             torch.Size([4, 10, 25, 3])
         """
         self._check_joints("full poses", full, self.num_joints)
-        return full[..., list(self.used), :]
+        return full.index_select(-2, torch.from_numpy(self._used_places).to(full.device))
 
     def expand(self, used: torch.Tensor, template: torch.Tensor) -> torch.Tensor:
         """Restore full poses: used joints and their copies from ``used``, constant joints from ``template``.
@@ -239,14 +240,20 @@ class Skeleton:
         self._check_joints("used poses", used, self.num_used)
         self._check_joints("template", template, self.num_joints)
         full = template.expand(*used.shape[:-2], self.num_joints, 3)
-        return torch.cat((full, used.to(full)), dim=-2)[..., self._restored_from, :]
+        both = torch.cat((full, used.to(full)), dim=-2)
+        return both.index_select(-2, torch.from_numpy(self._restored_from).to(both.device))
 
     @cached_property
-    def _restored_from(self) -> list[int]:
+    def _used_places(self) -> np.ndarray:
+        return np.array(self.used, dtype=np.int64)
+
+    @cached_property
+    def _restored_from(self) -> np.ndarray:
         """Where each joint comes from among those of a full pose and, behind them, the used ones."""
         sources = {self.index(copy): self.index(source) for copy, source in self.duplicates.items()}
         behind = {joint: self.num_joints + place for place, joint in enumerate(self.used)}
-        return [behind.get(sources.get(joint, joint), joint) for joint in range(self.num_joints)]
+        places = [behind.get(sources.get(joint, joint), joint) for joint in range(self.num_joints)]
+        return np.array(places, dtype=np.int64)
 
     def _check_joints(self, what: str, poses: torch.Tensor, joints: int) -> None:
         if poses.ndim < 2 or poses.shape[-2] != joints or poses.shape[-1] != 3:

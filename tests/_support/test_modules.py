@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from posegraph._support.modules import evaluation_view, unwrap
+from posegraph._support.modules import evaluation_view, live_tensor, unwrap
 
 
 class Network(nn.Module):
@@ -73,3 +73,18 @@ def test_wrappers_come_off(network):
         assert unwrap(wrapped) is network
     assert unwrap(torch.compile(nn.DataParallel(network), backend="eager")) is network
     assert unwrap("graph-mixer/cmu") == "graph-mixer/cmu"
+
+
+def test_a_tensor_is_the_one_of_now(network):
+    tensor = live_tensor(network)
+    assert tensor() is network.first.weight
+    network.to("meta", torch.float64)
+    assert (tensor().device.type, tensor().dtype) == ("meta", torch.float64)
+
+
+def test_buffers_come_after_parameters_and_integers_do_not_count():
+    network = nn.Module()
+    assert live_tensor(network)().device.type == "cpu"
+    network.register_buffer("count", torch.zeros(1, dtype=torch.long))
+    network.register_buffer("scale", torch.ones(1, dtype=torch.float16))
+    assert live_tensor(network)() is network.scale
