@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from posegraph import data, weights
+from posegraph import data, registry, weights
 from posegraph.data import formats
 from posegraph.forecast.result import forecast_clip
-from posegraph.models.zero_velocity import ZeroVelocity
 from posegraph.skeleton import presets
 from tests.viz.test_html import read, unpack
 
 WALKING = data.samples() / "test" / "walking" / "walking_1.txt.gz"
+
+
+def held(skeleton):
+    return registry.build("zero-velocity", skeleton=skeleton)
 
 
 def walking():
@@ -47,7 +50,7 @@ def test_models_forecast_the_whole_clip(command, tmp_path):
     nows = [window["now"] for window in model["windows"]]
     assert nows == [10, 35, 60, 85, 110, 135, 155]  # 180 frames; the last forecast ends with the clip
     clip = walking()
-    results = [forecast_clip(ZeroVelocity(clip.skeleton), clip, now - 10) for now in nows]
+    results = [forecast_clip(held(clip.skeleton), clip, now - 10) for now in nows]
     errors = [error for result in results for error in result.mpjpe_mm]
     np.testing.assert_allclose([e for window in model["windows"] for e in window["errors"]], errors, atol=1e-3)
     assert f"zero-velocity: 7 forecasts of walking_1, mean error {sum(errors) / len(errors):.1f} mm" in answer.out
@@ -64,7 +67,7 @@ def test_nothing_is_needed_where_weights_come_with_the_library(command, tmp_path
 @pytest.mark.parametrize("has_truth", [True, False])
 def test_a_saved_forecast_becomes_a_page(command, tmp_path, has_truth):
     clip = walking()
-    result = forecast_clip(ZeroVelocity(clip.skeleton), clip, 20 if has_truth else 160)
+    result = forecast_clip(held(clip.skeleton), clip, 20 if has_truth else 160)
     result.save(tmp_path / "mine.npz")
     answer = command("view", "mine.npz")
     assert answer.status == 0, answer.err
@@ -77,7 +80,7 @@ def test_a_saved_forecast_becomes_a_page(command, tmp_path, has_truth):
 def test_a_forecast_of_rotations_needs_its_skeleton(command, tmp_path):
     body = presets.get("cmu-angles")
     clip = data.load("cmu-angles", "samples", split="test", actions=["walking"]).select("test")[0]
-    forecast_clip(ZeroVelocity(body), clip, 20).save(tmp_path / "angles.npz")
+    forecast_clip(held(body), clip, 20).save(tmp_path / "angles.npz")
     answer = command("view", "angles.npz")
     assert answer.status == 2
     assert "angles.npz: expected positions in mm, got a body within" in answer.err
