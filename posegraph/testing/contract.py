@@ -332,8 +332,8 @@ def check_fast(name: str, **settings: Any) -> None:
         "tensor.shape[0], not from len(tensor), and decide nothing by values."
     )
     runs: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-        "the exported network": program[0].module(),
         "the folded form": folded,
+        "the exported network": program[0].module(),
     }
     if BACKENDS["onnx"].missing() is None and model.is_trainable:
         with suppress(MissingDependencyError):  # an operation that only PyTorch's exporter knows, which needs more

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from posegraph import checkpoint
 from posegraph.training import train
-from posegraph.training.distributed import Processes, default_device, join_processes
+from posegraph.training.distributed import Processes, join_processes
 from tests.training.runs import identical, motion, read_log, small_model, state
 from tests.training.worker import LENGTHS, ONE_STEP, RECIPE
 
@@ -141,9 +141,3 @@ def test_windows_must_suffice_for_all_processes(folder):
         assert message.startswith("batch_size: expected at least one window for each of 2 processes, got 1. Enlarge")
     for message in ended(folder, "few"):
         assert message.startswith("batch: expected at least two training windows a process, got 3 windows for 2 proc")
-
-
-@pytest.mark.parametrize(("available", "device"), [(True, "cuda"), (False, "cpu")])
-def test_a_gpu_is_taken_if_there_is_one(monkeypatch, available, device):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
-    assert default_device() == device
