@@ -12,7 +12,6 @@ import io
 import logging
 import warnings
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -27,14 +26,12 @@ from posegraph.folding.network import FoldedNetwork
 
 __all__ = ["to_onnx"]
 
-_KEPT: WeakKeyDictionary[nn.Module, bytes] = WeakKeyDictionary()  # by network: exporting takes seconds
-
 
 def to_onnx(network: nn.Module, shape: tuple[int | None, ...], *, extra: str) -> bytes:
     """Write a network as an ONNX model in float32.
 
     Args:
-        network: What to write; in float32 on the CPU. Its later changes may have no effect on a second call.
+        network: What to write; in float32 on the CPU.
         shape: Shape of the input. Networks that are not layered are written with an open batch in any case.
         extra: Extra of the library that installs the packages, for the message.
 
@@ -49,13 +46,11 @@ def to_onnx(network: nn.Module, shape: tuple[int | None, ...], *, extra: str) ->
     if isinstance(network, FoldedNetwork):
         return folded_to_onnx(network, shape, extra=extra)
     onnx: Any = import_optional("onnx", extra=extra, purpose="Writing a network for another runtime")
-    if network not in _KEPT:
-        program = to_program(network, (None, *shape[1:]))
-        try:
-            _KEPT[network] = write(program, onnx)
-        except UnknownOperationError as unknown:
-            _KEPT[network] = _by_pytorch(program, unknown, extra)
-    return _KEPT[network]
+    program = to_program(network, (None, *shape[1:]))
+    try:
+        return write(program, onnx)
+    except UnknownOperationError as unknown:
+        return _by_pytorch(program, unknown, extra)
 
 
 def _by_pytorch(program: torch.export.ExportedProgram, unknown: UnknownOperationError, extra: str) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import torch
 from torch import nn
 
@@ -9,13 +11,12 @@ __all__ = ["LARGEST_BATCH", "to_program"]
 
 LARGEST_BATCH = 4096
 """Windows that an exported program takes at most; its checks say so."""
+_KEPT: WeakKeyDictionary[nn.Module, torch.export.ExportedProgram] = WeakKeyDictionary()
 _EXAMPLE = 3  # windows: neither one nor two, for which the exporter might make a case of its own
 
 
-@torch.inference_mode(False)
-@torch.no_grad()
 def to_program(network: nn.Module, shape: tuple[int | None, ...]) -> torch.export.ExportedProgram:
-    """Export a network in evaluation mode.
+    """Export a network in evaluation mode. With an open batch it is exported once, which takes seconds.
 
     Args:
         network: Takes one tensor and returns one; it is not changed.
@@ -35,9 +36,23 @@ def to_program(network: nn.Module, shape: tuple[int | None, ...]) -> torch.expor
     """
     tensors = [*network.parameters(), *network.buffers()]
     like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
-    example = like.new_zeros([_EXAMPLE if size is None else size for size in shape])
-    open_axes = {0: torch.export.Dim("batch", min=1, max=LARGEST_BATCH)} if shape[0] is None else {}
-    return torch.export.export(_Named(network).eval(), (example,), dynamic_shapes={"poses": open_axes})
+    if shape[0] is not None:
+        return _export(network, like.new_zeros(shape), {})
+    kept = _KEPT.get(network)
+    if kept is None or kept.example_inputs[0][0].dtype != like.dtype:
+        example = like.new_zeros([_EXAMPLE, *shape[1:]])
+        kept = _export(network, example, {0: torch.export.Dim("batch", min=1, max=LARGEST_BATCH)})
+        _KEPT[network] = kept
+    return kept
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def _export(
+    network: nn.Module, example: torch.Tensor, open_axes: dict[int, torch.export.Dim]
+) -> torch.export.ExportedProgram:
+    given = example.clone()  # not of inference mode
+    return torch.export.export(_Named(network).eval(), (given,), dynamic_shapes={"poses": open_axes})
 
 
 class _Named(nn.Module):

@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import nn
 
 from posegraph._support.checks import check_positive
+from posegraph._support.units import millimetres
 from posegraph.errors import ConfigError
 from posegraph.layers import DCT, InverseDCT, TemporalMLPBlock
 from posegraph.layers.losses import joint_distance_loss, velocity_loss
@@ -22,7 +23,6 @@ from posegraph.registry import register
 __all__ = ["SiMLPe", "SiMLPeConfig"]
 
 _FRAMES_PER_PASS = 10
-_MM_PER_METRE = 1000.0
 _GAIN = 1e-8
 
 
@@ -102,7 +102,7 @@ class SiMLPe(ForecastModel):
                 f"frames_per_pass: expected at most {self.observed_frames}, the number of observed frames, got "
                 f"{per_pass}. Forecast fewer frames a pass, or observe more."
             )
-        self._units_per_metre = _MM_PER_METRE if self.skeleton.holds == "positions" else 1.0
+        self._units_per_metre = 1000.0 / millimetres(self.skeleton.unit) if self.skeleton.holds == "positions" else 1.0
         coordinates = 3 * self.num_joints
         self.dct = DCT(self.observed_frames)
         self.inverse_dct = InverseDCT(self.observed_frames)

@@ -18,14 +18,18 @@ import dataclasses
 import json
 import tempfile
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from posegraph import registry
-from posegraph.errors import ShapeError, UnknownNameError
+from posegraph.errors import MissingDependencyError, ShapeError, UnknownNameError
+from posegraph.export.program import to_program
+from posegraph.folding.forecast import ModelForecast
+from posegraph.inference.backends import BACKENDS
+from posegraph.inference.prepared import PreparedForecast
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
@@ -308,6 +312,40 @@ def check_training_reduces_the_loss(name: str, **settings: Any) -> None:
     assert last < first, f"expected {_TRAINING_STEPS} steps to reduce the loss on one batch, {first:.4g} -> {last:.4g}"
 
 
+def check_fast(name: str, **settings: Any) -> None:
+    """The folded form and the exported network forecast the same, one of it for every batch size; so does ONNX Runtime.
+
+    ONNX Runtime is tried where it is installed. Models with action labels do without.
+    """
+    model = _build(name, settings).eval()
+    if model.actions:
+        return
+    observed = _observed(model, _window(model))
+    folded = model.folded().to(observed.dtype)
+    plain = ModelForecast(copy.deepcopy(model), (model.observed_frames, model.num_joints, 3))
+    if isinstance(folded, ModelForecast) and folded.is_plain:  # the same, so it is exported once
+        plain = folded
+    program: list[torch.export.ExportedProgram] = []
+    error = _error(lambda: program.append(to_program(plain.network, plain.input_shape(None))))
+    assert error is None, (
+        f"expected predict to be exported for every batch size, got {type(error).__name__}: {error}. Take sizes from "
+        "tensor.shape[0], not from len(tensor), and decide nothing by values."
+    )
+    runs: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "the folded form": folded,
+        "the exported network": program[0].module(),
+    }
+    if BACKENDS["onnx"].missing() is None and model.is_trainable:
+        with suppress(MissingDependencyError):  # an operation that only PyTorch's exporter knows, which needs more
+            runs["ONNX Runtime"] = PreparedForecast(folded, BACKENDS["onnx"], "fp32", batch_size=None)
+    with torch.inference_mode():
+        for size in (_BATCH, 1):
+            expected = _predict(model, observed[:size])
+            for what, run in runs.items():
+                got = run(observed[:size])
+                _assert_same(got, expected, f"batch of {size}: expected {what} to forecast as predict does")
+
+
 CONTRACT_CHECKS: tuple[Check, ...] = (
     check_config,
     check_unknown_setting,
@@ -324,6 +362,7 @@ CONTRACT_CHECKS: tuple[Check, ...] = (
     check_dtype_and_device,
     check_fit_statistics,
     check_training_reduces_the_loss,
+    check_fast,
 )
 """All checks, in the order in which to read their failures."""
 

@@ -9,7 +9,7 @@ from torch import nn
 from posegraph.errors import ConfigError, MissingDependencyError
 from posegraph.export.folded_onnx import INPUT, OUTPUT, to_onnx
 from posegraph.folding.layers import Affine, FoldedLayer
-from posegraph.folding.network import FoldedNetwork, fold_model
+from posegraph.folding.network import FoldedNetwork
 from tests.inference.models import relative_error, trained
 
 
@@ -21,7 +21,7 @@ def test_the_model_computes_what_the_network_does(name: str, batch: tuple[int, .
     from onnx import checker, load_model_from_string
     from onnx.reference import ReferenceEvaluator
 
-    network = fold_model(trained(name)).float().network
+    network = trained(name).folded().float().network
     model = load_model_from_string(to_onnx(network, ((None,) if batch is None else batch) + (10, 66), extra="onnx"))
     checker.check_model(model, full_check=True)
     frames = 30 * torch.randn(*((2,) if batch is None else batch), 10, 66)

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from posegraph import registry
 from posegraph.errors import ConfigError
-from posegraph.folding.network import FoldedForecast, FoldedNetwork, fold_model, is_foldable
-from posegraph.models.base import ForecastModel
+from posegraph.folding.forecast import ModelForecast
+from posegraph.folding.network import FoldedForecast, FoldedNetwork
 from posegraph.skeleton import presets
 from tests.inference.models import NARROW, expected_forecast, observed_poses, relative_error, trained
 
@@ -42,7 +41,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("name", "settings"), VARIANTS, ids=str)
 def test_folded_models_forecast_the_same(name: str, settings: dict[str, Any]) -> None:
     model = trained(name, **settings)
-    folded = fold_model(model)
+    folded = model.folded()
     for batch in (1, 3):
         observed = observed_poses(model, batch)
         expected = expected_forecast(model, observed)
@@ -50,20 +49,20 @@ def test_folded_models_forecast_the_same(name: str, settings: dict[str, Any]) ->
         with torch.no_grad():
             of_the_plain_model = relative_error(model.predict(observed), expected)
         # Millimetres drive the tanh of Traj-GCN into saturation, where nothing but the residual keeps float32 exact.
-        assert relative_error(fold_model(model).float()(observed), expected) < max(1e-6, of_the_plain_model)
+        assert relative_error(model.folded().float()(observed), expected) < max(1e-6, of_the_plain_model)
 
 
 @pytest.mark.parametrize("name", ["traj-gcn", "msrgcn", "msrgcn-released"])
 def test_large_batches_forecast_the_same(name: str) -> None:
     model = trained(name)
     observed = observed_poses(model, 128)
-    assert relative_error(fold_model(model).float()(observed), expected_forecast(model, observed)) < 1e-6
+    assert relative_error(model.folded().float()(observed), expected_forecast(model, observed)) < 1e-6
 
 
 def test_the_model_stays_as_it_is() -> None:
     model = trained("msrgcn").train()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    fold_model(model)(observed_poses(model, 2).double())
+    model.folded()(observed_poses(model, 2).double())
     assert model.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
@@ -93,7 +92,7 @@ def operations(run: Any, observed: torch.Tensor) -> Counter[str]:
 def test_folded_models_take_fewer_operations(name: str, settings: dict[str, Any], ratio: float) -> None:
     model = trained(name, **settings)
     observed = observed_poses(model, 1)
-    plain, folded = operations(model.predict, observed), operations(fold_model(model).float(), observed)
+    plain, folded = operations(model.predict, observed), operations(model.folded().float(), observed)
     assert plain.total() > ratio * folded.total(), (plain, folded)
     assert not {key for key in folded if "cat" in key or "batch_norm" in key or "dropout" in key}
 
@@ -103,15 +102,15 @@ def test_a_layer_is_four_operations_for_a_single_window() -> None:
     model = trained("traj-gcn", num_blocks=2)
     more = trained("traj-gcn", num_blocks=3)
     observed = observed_poses(model, 1)
-    counts = [operations(fold_model(m).float(), observed) for m in (model, more)]
+    counts = [operations(m.folded().float(), observed) for m in (model, more)]
     assert counts[1] - counts[0] == Counter(
         {"aten::mm": 4, "aten::addcmul": 2, "aten::tanh": 2, "aten::add_.Tensor": 1}
     )
 
 
 def test_coarser_heads_are_left_out() -> None:
-    with_heads = fold_model(trained("msrgcn"))
-    without = fold_model(trained("msrgcn", intermediate_supervision=False))
+    with_heads = trained("msrgcn").folded()
+    without = trained("msrgcn", intermediate_supervision=False).folded()
     sizes = [sum(tensor.numel() for tensor in folded.buffers()) for folded in (with_heads, without)]
     assert sizes[0] == sizes[1]
 
@@ -124,7 +123,7 @@ def test_forecasts_have_memory_of_their_own() -> None:
 
     for skip in (None, torch.zeros(25, 10)):
         kept.zero_()
-        forecast = FoldedForecast(FoldedNetwork(), skip)
+        forecast = FoldedForecast(FoldedNetwork(), skip, nodes=(10, 66))
         first = forecast.complete(torch.zeros(2, 10, 22, 3), network)
         before = first.clone()
         second = forecast.complete(torch.zeros(2, 10, 22, 3), network)
@@ -133,28 +132,12 @@ def test_forecasts_have_memory_of_their_own() -> None:
         assert first.is_contiguous()
 
 
-def test_models_without_a_rule_are_refused() -> None:
-    model = registry.build("zero-velocity")
-    assert not is_foldable(model)
-    with pytest.raises(ConfigError, match="expected a model with a folded form, got ZeroVelocity"):
-        fold_model(model)
-
-
-def test_a_subclass_with_another_forward_pass_is_not_folded() -> None:
-    class Damped(type(trained("msrgcn-1l"))):
-        def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            return tuple(0.5 * poses for poses in super().forward(observed))
-
-    model = Damped(trained("msrgcn-1l").config)
-    assert isinstance(model, ForecastModel)
-    assert not is_foldable(model)
-
-
-def test_starts_of_another_kind_are_refused() -> None:
+def test_starts_of_another_kind_are_not_folded() -> None:
     model = trained("msrgcn-1l")
     model.start[0] = torch.nn.Identity()
     with pytest.raises(ConfigError, match="expected a GraphConvBlock at the start, got Identity"):
-        fold_model(model)
+        model.fold()
+    assert isinstance(model.folded(), ModelForecast)
 
 
 def test_every_built_in_skeleton_of_positions_folds() -> None:
@@ -163,11 +146,11 @@ def test_every_built_in_skeleton_of_positions_folds() -> None:
     for name in names:
         model = trained("msrgcn-2l", skeleton=name)
         observed = observed_poses(model, 2)
-        assert relative_error(fold_model(model)(observed.double()), expected_forecast(model, observed)) < 1e-12
+        assert relative_error(model.folded()(observed.double()), expected_forecast(model, observed)) < 1e-12
 
 
-def test_joins_of_another_kind_are_refused() -> None:
+def test_joins_of_another_kind_are_not_folded() -> None:
     model = trained("msrgcn-released")
     model.crop[0] = torch.nn.Identity()
     with pytest.raises(ConfigError, match="expected a block that joins two inputs, got Identity"):
-        fold_model(model)
+        model.fold()

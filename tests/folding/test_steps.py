@@ -6,8 +6,8 @@ from torch import nn
 
 from posegraph.errors import ConfigError
 from posegraph.folding.layers import Affine, FoldedLayer, FoldedResidual
-from posegraph.folding.network import FoldedNetwork, fold_model
-from posegraph.folding.steps import Shape, Steps, matrices, share_memory, to_steps
+from posegraph.folding.network import FoldedNetwork
+from posegraph.folding.steps import NodeShape, Steps, matrices, share_memory, to_steps
 from tests.inference.models import NARROW, relative_error, trained
 
 
@@ -35,7 +35,7 @@ def run_steps(steps: Steps, slots: tuple[int, ...], frames: torch.Tensor) -> tor
 @pytest.mark.parametrize("name", NARROW)
 def test_steps_compute_what_the_network_does(name: str) -> None:
     model = trained(name)
-    network = fold_model(model).network
+    network = model.folded().network
     frames = torch.randn(2, model.observed_frames, 66, dtype=torch.float64)
     steps = to_steps(network, (66, model.observed_frames))
     slots, sizes = share_memory(steps, lambda shape: shape[0] * shape[1])
@@ -47,7 +47,7 @@ def test_steps_compute_what_the_network_does(name: str) -> None:
 
 
 def test_few_values_are_kept_at_a_time() -> None:
-    steps = to_steps(fold_model(trained("traj-gcn", num_blocks=4)).network, (66, 10))
+    steps = to_steps(trained("traj-gcn", num_blocks=4).folded().network, (66, 10))
     _, sizes = share_memory(steps, lambda shape: shape[0] * shape[1])
     assert sizes == (66 * 12,) * 3, "what a block reads, and two more"
 
@@ -70,7 +70,7 @@ def one(activation: nn.Module | None = None) -> FoldedLayer:
     [(None, 1.0, False), (nn.LeakyReLU(0.3), 0.3, False), (nn.ReLU(), 0.0, False), (nn.Tanh(), 1.0, True)],
 )
 def test_layers_are_read_in_full(activation: nn.Module | None, slope: float, tanh: bool) -> None:
-    shape: Shape = (2, 3)
+    shape: NodeShape = (2, 3)
     layer = FoldedLayer([Affine(right=torch.eye(3), shift=torch.arange(3.0))], activation=activation)
     numbers = matrices(layer, shape, 1)
     assert (numbers.slope, numbers.tanh, numbers.lefts) == (slope, tanh, (None,))

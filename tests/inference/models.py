@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from posegraph import registry
-from posegraph.folding.network import FoldedNetwork, fold_model
+from posegraph.folding.network import FoldedNetwork
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
 
@@ -36,7 +36,7 @@ def trained(name: str, *, skeleton: str | Skeleton = "h36m", **settings: Any) ->
 
 def one_layer() -> FoldedNetwork:
     """The start of a folded model: what tests give to a compiler, which takes seconds for each layer."""
-    return fold_model(trained("msrgcn-1l", channels=4, num_blocks=1)).float().network[:1]
+    return trained("msrgcn-1l", channels=4, num_blocks=1).folded().float().network[:1]
 
 
 def randomize_norms(module: nn.Module, generator: torch.Generator) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from posegraph._support.device import Precision
 from posegraph.errors import ConfigError
 from posegraph.forecast.forecaster import Forecaster
-from posegraph.inference import choice, fold_model, optimize
-from posegraph.inference.backends import BACKENDS, Precision
+from posegraph.inference import choice, optimize
+from posegraph.inference.backends import BACKENDS
 from posegraph.models.base import ForecastModel
 from tests.inference.models import NARROW, expected_forecast, observed_poses, relative_error, trained
 
@@ -92,8 +93,8 @@ def test_forecasts_are_those_of_the_model(backend: Any, precision: Precision) ->
 @pytest.mark.parametrize("name", NARROW)
 def test_models_fold_alike_wherever_they_are(name: str) -> None:
     model = trained(name)
-    here = fold_model(model).state_dict()
-    there = fold_model(model.to(GPU)).state_dict()
+    here = model.folded().state_dict()
+    there = model.to(GPU).folded().state_dict()
     assert here.keys() == there.keys()
     assert all(torch.equal(value, there[key]) for key, value in here.items())
 

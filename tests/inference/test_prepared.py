@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from posegraph.folding.network import fold_model
+from posegraph.folding.forecast import ModelForecast
 from posegraph.inference.backends import BACKENDS
 from posegraph.inference.prepared import PreparedForecast
 from tests.inference.models import expected_forecast, observed_poses, relative_error, trained
@@ -38,11 +38,10 @@ def test_a_backend_is_prepared_once_for_each_plan(abilities: Any, few_sizes: boo
     prepared: list[Any] = []
     model = trained("msrgcn-1l")
     forecast = PreparedForecast(
-        fold_model(model).float(),
+        model.folded().float(),
         eager(prepared, **abilities),
         "fp32",
         batch_size=3,
-        nodes=(10, 66),
         few_sizes=few_sizes,
     )
     assert prepared == shapes[:1], "the chosen size at once"
@@ -53,4 +52,20 @@ def test_a_backend_is_prepared_once_for_each_plan(abilities: Any, few_sizes: boo
             assert result.shape == (batch, 25, 22, 3)
             if batch:
                 assert relative_error(result, expected_forecast(model, observed)) < 1e-6
+    assert prepared == shapes
+
+
+@pytest.mark.parametrize(
+    ("faster_fixed", "shapes"), [(True, [(1, 10, 22, 3), (None, 10, 22, 3)]), (False, [(None, 10, 22, 3)])]
+)
+def test_networks_of_models_take_poses_and_one_plan_may_serve_all(faster_fixed: bool, shapes: list[Any]) -> None:
+    prepared: list[Any] = []
+    model = trained("msrgcn-1l")
+    backend = dataclasses.replace(eager(prepared, any_batch=True), faster_fixed=faster_fixed)
+    form = ModelForecast(model, (10, 22, 3))
+    forecast = PreparedForecast(form, backend, "fp32", batch_size=None)
+    for batch in (1, 2, 0):
+        observed = observed_poses(model, batch)
+        with torch.no_grad():
+            assert torch.equal(forecast(observed), model.predict(observed))
     assert prepared == shapes

@@ -79,7 +79,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, settings, message):
 
 
 def test_a_folder_without_checkpoint_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match=r"expected a checkpoint folder with config\.json"):
+    with pytest.raises(CheckpointError, match=r"expected a trained model, found a folder without config\.json"):
         open_checkpoint(setup_of(), MSR, tmp_path)
 
 

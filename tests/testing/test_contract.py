@@ -14,7 +14,7 @@ from torch import nn
 
 from posegraph import registry
 from posegraph.errors import UnknownNameError
-from posegraph.models import ForecastModel
+from posegraph.models import ForecastModel, ZeroVelocity
 from posegraph.testing import contract as testing
 
 
@@ -169,6 +169,19 @@ class AlwaysFloat(Sound):
         return (super().forward(observed)[0].float(),)
 
 
+class BakesTheBatchIn(Sound):
+    def forward(self, observed):
+        return (super().forward(observed)[0] + torch.zeros(len(observed), 1, 1, 1),)
+
+
+class FoldsSomethingElse(Sound):
+    def fold(self):
+        other = ZeroVelocity(
+            skeleton=self.skeleton, observed_frames=self.observed_frames, future_frames=self.future_frames
+        )
+        return other.folded()
+
+
 class ReadsTheWindowsTwice(Sound):
     gain = 1.0
 
@@ -222,6 +235,12 @@ BROKEN = [
     (CopyIsTheOriginal, testing.check_copies_are_independent, "share nothing with its original"),
     (AlwaysFloat, testing.check_dtype_and_device, r"expected float64 after model.double\(\), got torch.float32"),
     (ReadsTheWindowsTwice, testing.check_fit_statistics, "expected finite forecasts after fit_statistics"),
+    (
+        BakesTheBatchIn,
+        testing.check_fast,
+        "expected predict to be exported for every batch size, got UserError: Constraints violated",
+    ),
+    (FoldsSomethingElse, testing.check_fast, "batch of 4: expected the folded form to forecast as predict does"),
     (ZeroGradient, testing.check_training_reduces_the_loss, "expected 30 steps to reduce the loss on one batch"),
 ]
 
@@ -247,7 +266,7 @@ def test_every_check_is_in_the_suite_and_finds_something() -> None:
 def test_check_model_reports_all_failures_at_once(register) -> None:
     with pytest.raises(AssertionError) as caught:
         testing.check_model(register(ZeroGradient))
-    assert str(caught.value).startswith("model 'test-zerogradient' fails 2 of 15 contract checks:\n- check_gradients: ")
+    assert str(caught.value).startswith("model 'test-zerogradient' fails 2 of 16 contract checks:\n- check_gradients: ")
     assert "\n- check_training_reduces_the_loss: AssertionError: expected 30 steps" in str(caught.value)
 
 

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from posegraph import checkpoint, registry
-from posegraph.data import MotionDataset, samples
-from posegraph.data.benchmarks.cmu import read as read_cmu
+from posegraph import checkpoint, data, registry
+from posegraph.data import MotionDataset
 from posegraph.errors import ConfigError, DataError, UnknownNameError
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
@@ -247,7 +246,7 @@ def test_training_learns_a_motion(tmp_path):
 
 
 def test_real_motion_is_learned_from(tmp_path):
-    running = read_cmu(samples(), actions=["running"])
+    running = data.load("cmu", "samples", actions=["running"])
     seed_everything(0)
     model = registry.build("msrgcn-1l", skeleton="cmu", channels=8, num_blocks=1)
     run(tmp_path, model=model, data=running, recipe=Recipe.of(learning_rate=1e-3, epochs=2))

@@ -23,7 +23,6 @@ __all__ = [
     "Gaps",
     "ReadOptions",
     "info",
-    "millimetres",
     "names",
     "of",
     "read",
@@ -53,21 +52,6 @@ class ReadOptions:
     """What the joints are, where the file does not say it."""
     gaps: Gaps = "refuse"
     """What becomes of joints that were not seen."""
-
-
-_MILLIMETRES = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
-
-
-def millimetres(unit: str) -> float:
-    """Length of a unit in millimetres; raises `ConfigError` for an unknown one.
-
-    Examples:
-        >>> from posegraph.data.formats import millimetres
-        >>> millimetres("inch")
-        25.4
-    """
-    check_choice("unit", unit, tuple(_MILLIMETRES))
-    return _MILLIMETRES[unit]
 
 
 Reader = Callable[[Path, ReadOptions], Clip]

@@ -8,7 +8,7 @@ from torch import nn
 
 from posegraph.errors import ConfigError
 from posegraph.folding.layers import Affine, FoldedLayer
-from posegraph.folding.network import FoldedNetwork, fold_model
+from posegraph.folding.network import FoldedNetwork
 from posegraph.inference.backends.static import StaticNetwork
 from tests.folding.test_network import VARIANTS, operations
 from tests.inference.models import relative_error, trained
@@ -21,7 +21,7 @@ def test_planned_networks_compute_what_the_network_does(
 ) -> None:
     """Again and again, whatever is in the memory. In float64: the last bits depend on where a product is written."""
     model = trained(name, **settings)
-    network = fold_model(model).network
+    network = model.folded().network
     shape = (*batch, model.observed_frames, len(model.skeleton.moving))
     run = StaticNetwork(network, shape)
     for seed in range(3):
@@ -32,7 +32,7 @@ def test_planned_networks_compute_what_the_network_does(
 
 
 def test_no_memory_is_taken_in_a_call() -> None:
-    network = fold_model(trained("msrgcn-released")).float().network
+    network = trained("msrgcn-released").folded().float().network
     frames = torch.randn(3, 10, 66)
     run = StaticNetwork(network, (3, 10, 66))
     assert run(frames).data_ptr() == run(frames + 1).data_ptr()
@@ -45,7 +45,7 @@ def test_no_memory_is_taken_in_a_call() -> None:
 
 def test_values_share_memory() -> None:
     def taken(num_blocks: int) -> int:
-        run = StaticNetwork(fold_model(trained("traj-gcn", num_blocks=num_blocks)).float().network, (10, 66))
+        run = StaticNetwork(trained("traj-gcn", num_blocks=num_blocks).folded().float().network, (10, 66))
         storages = {value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in run._values}
         return sum(storages.values())
 

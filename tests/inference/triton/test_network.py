@@ -9,7 +9,7 @@ import torch
 
 from posegraph.errors import ConfigError, MissingDependencyError
 from posegraph.folding.layers import Affine, FoldedLayer, FoldedResidual
-from posegraph.folding.network import FoldedNetwork, fold_model
+from posegraph.folding.network import FoldedNetwork
 from posegraph.folding.steps import Steps, matrices
 from posegraph.inference.triton import network as launching
 from posegraph.inference.triton import tiling
@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 
 
 def network_of(name: str, **settings: Any) -> FoldedNetwork:
-    return fold_model(trained(name, **{**SETTINGS[name], **settings})).network
+    return trained(name, **{**SETTINGS[name], **settings}).folded().network
 
 
 def frames_of(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -20,7 +20,6 @@ from typing import Any
 import torch
 
 from posegraph import registry
-from posegraph.folding.network import fold_model
 from posegraph.inference.triton.network import Launch, LayerByLayer, Precision, Whole
 
 PROCESSORS, SHARED_LIMIT = 132, 227 * 1024
@@ -96,7 +95,7 @@ def launches(name: str, windows: int, precision: Precision, whole: bool, **setti
 
     model = registry.build(name, **settings)
     shape = (windows, model.observed_frames, len(model.skeleton.moving))
-    network, device = fold_model(model).network, torch.device("cpu")
+    network, device = model.folded().network, torch.device("cpu")
     frames = torch.zeros(shape)
     if whole:
         return [Whole(kernels, network, shape, precision, device, processors=PROCESSORS).launch(frames)]

@@ -3,16 +3,17 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from threading import Barrier, Thread
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
 import torch
 
+from posegraph._support.device import Precision
 from posegraph.errors import ConfigError, MissingDependencyError
-from posegraph.folding.network import fold_model
-from posegraph.inference import backends
-from posegraph.inference.backends import BACKENDS, available, find
+from posegraph.inference.backends import BACKENDS, available, base, find, onnx, openvino, register
+from posegraph.inference.backends.base import example, fixed, is_layered
 from tests.inference.models import one_layer, relative_error, trained
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
@@ -33,9 +34,9 @@ CASES = [
 # PyTorch's compilers call what PyTorch deprecates.
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning", "ignore:.*is deprecated:FutureWarning")
 @pytest.mark.parametrize(("name", "precision"), CASES)
-def test_backends_compute_what_the_network_does(name: str, precision: backends.Precision) -> None:
+def test_backends_compute_what_the_network_does(name: str, precision: Precision) -> None:
     backend = BACKENDS[name]
-    network = fold_model(trained("msrgcn-1l", **SMALL)).float().network if backend.quick else one_layer()
+    network = trained("msrgcn-1l", **SMALL).folded().float().network if backend.quick else one_layer()
     with torch.no_grad():
         for shape in ((10, 66), (None, 10, 66)) if backend.any_batch else ((10, 66),):
             run = backend.prepare(network, shape, precision, CPU)
@@ -45,15 +46,6 @@ def test_backends_compute_what_the_network_does(name: str, precision: backends.P
                 assert output.dtype == torch.float32
                 assert relative_error(output, network(frames)) < ERROR[precision]
                 assert relative_error(run(frames.transpose(-1, -2).contiguous().transpose(-1, -2)), output) < 1e-6
-
-
-def test_aot_in_bfloat16_runs_between_float32() -> None:
-    network = fold_model(trained("msrgcn-1l", **SMALL)).float().network
-    frames = 300 * torch.randn(10, 66)
-    with torch.no_grad():
-        output = backends._Narrowed(network)(frames)
-        assert relative_error(output, network(frames)) < ERROR["bf16"]
-        assert torch.equal(output, BACKENDS["eager"].prepare(network, (10, 66), "bf16", CPU)(frames))
 
 
 def test_eager_is_always_there() -> None:
@@ -102,27 +94,13 @@ def test_it_says_when_there_is_no_cuda_device(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("name", ["triton", "triton-whole", "compile"])
 def test_without_triton_its_backends_are_missing_on_cuda_devices(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda package: None)
+    monkeypatch.setattr(base.importlib.util, "find_spec", lambda package: None)
     with pytest.raises(
         MissingDependencyError,
         match=rf"backend '{name}': 'triton' not installed. Install with: pip install 'posegraph\[triton\]'. "
         r"Available on cuda:0: 'eager', 'graph'; not .*; not 'triton'",
     ):
         find(name, "tf32", GPU)
-
-
-def test_tf32_is_allowed_for_the_network_alone() -> None:
-    seen = []
-
-    class Look(torch.nn.Module):
-        def forward(self, frames: torch.Tensor) -> torch.Tensor:
-            seen.append(torch.backends.cuda.matmul.allow_tf32)
-            return frames
-
-    for precision in ("fp32", "tf32"):
-        BACKENDS["graph"].prepare(Look(), (10, 66), precision, CPU)(torch.zeros(10, 66))  # type: ignore[arg-type]
-    assert seen == [False, True]
-    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,9 +126,10 @@ def test_a_compiler_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_runtimes_take_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = MagicMock()
-    monkeypatch.setattr(backends, "import_optional", lambda module, **_: runtime)
-    monkeypatch.setattr(backends, "_openvino_core", lambda: runtime.core)
-    monkeypatch.setattr(backends, "to_onnx", lambda *_, **__: b"")
+    for module in (onnx, openvino):
+        monkeypatch.setattr(module, "import_optional", lambda name, **_: runtime)
+        monkeypatch.setattr(module, "to_onnx", lambda *_, **__: b"")
+    monkeypatch.setattr(openvino, "_core", lambda: runtime.core)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     BACKENDS["onnx"].prepare(one_layer(), (10, 66), "fp32", CPU)
     assert runtime.SessionOptions.return_value.intra_op_num_threads == 3
@@ -204,3 +183,63 @@ def test_a_process_that_used_openvino_can_be_interrupted() -> None:
     pytest.importorskip("openvino", reason="runs a network by OpenVINO")
     done = subprocess.run([sys.executable, "-c", INTERRUPT], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+
+
+def test_backends_of_layered_networks_refuse_others() -> None:
+    for name, device in (("static", CPU), ("triton", GPU), ("triton-whole", GPU)):
+        with pytest.raises(
+            ConfigError,
+            match=rf"backend '{name}': expected a layered network, got a model of another kind. 'static' and Triton "
+            r"kernels serve layered networks, which are those of MSR-GCN and Traj-GCN; any model is served by 'eager'",
+        ):
+            find(name, "fp32", device, layered=False)
+    with pytest.raises(
+        ConfigError, match="'aot' does not compute this model in 'bf16' on the CPU, but in 'fp32'. 'bf16' there: "
+    ):
+        find("aot", "bf16", layered=False)
+    assert find("eager", "bf16", layered=False) is BACKENDS["eager"]
+
+
+def test_a_backend_can_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "BACKENDS", {})
+    own = dataclasses.replace(BACKENDS["eager"], name="own")
+    register(own)
+    assert {"own": own} == base.BACKENDS
+
+
+def test_layered_networks_are_told_from_others() -> None:
+    assert is_layered(one_layer())
+    assert not is_layered(torch.nn.Linear(2, 2))
+    assert fixed((None, 10, 66)) == (10, 66)
+    assert example((2, 3), CPU).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            n, marks=pytest.mark.skipif(BACKENDS[n].missing() is not None, reason=f"{n}: {BACKENDS[n].missing()}")
+        )
+        for n in ("static", "onnx", "openvino")
+    ],
+)
+def test_eight_threads_may_call_a_prepared_network_at_once(name: str) -> None:
+    network = trained("msrgcn-1l", **SMALL).folded().float().network
+    run = BACKENDS[name].prepare(network, (10, 66), "fp32", CPU)
+    inputs = [300 * torch.randn(10, 66) for _ in range(8)]
+    with torch.no_grad():
+        expected = [network(frames) for frames in inputs]
+    start, wrong = Barrier(8), []
+
+    def work(number: int) -> None:
+        start.wait()
+        with torch.no_grad():
+            results = [run(inputs[number]).clone() for _ in range(20)]
+        wrong.extend(number for result in results if relative_error(result, expected[number]) > 1e-5)
+
+    threads = [Thread(target=work, args=[number]) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
