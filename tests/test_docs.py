@@ -23,7 +23,18 @@ PACKAGE = ROOT / "posegraph"
 
 
 # Parts of their packages, not interfaces: what a user needs of them the package exports.
-PARTS = ("posegraph.cli", "posegraph.inference.", "posegraph.models.authors", "posegraph.training.")
+PARTS = (
+    "posegraph.checkpoint.facts",
+    "posegraph.checkpoint.results",
+    "posegraph.cli",
+    "posegraph.export.aten",
+    "posegraph.export.writer",
+    "posegraph.folding.mixer",
+    "posegraph.inference.",
+    "posegraph.models.authors",
+    "posegraph.models._dmgnn_",
+    "posegraph.training.",
+)
 
 
 def public_modules() -> list[str]:

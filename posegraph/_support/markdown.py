@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from posegraph._support.text import markdown_table
+
 _MARKUP = re.compile(r"[\\`*\[\]<|]")
 _PLAIN_YAML = re.compile(r"(?!(?:true|false|null|yes|no|on|off|y|n)$)[a-z][a-z0-9-]*", re.IGNORECASE)
 
@@ -57,6 +59,5 @@ def scalar(value: object) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Lines of a table and an empty one; columns from the third on are numbers, aligned to the right."""
-    for row in (head, ["---" if column < 2 else "--:" for column in range(len(head))], *rows):
-        yield "| " + " | ".join(row) + " |"
+    yield from markdown_table(head, list(rows), "ll").splitlines()
     yield ""

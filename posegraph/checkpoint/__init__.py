@@ -10,7 +10,6 @@ from posegraph.checkpoint.authors import from_authors
 from posegraph.checkpoint.card import model_card
 from posegraph.checkpoint.hub import push_to_hub, save_pretrained
 from posegraph.checkpoint.release import MAX_BYTES, measure_bundled, pack
-from posegraph.checkpoint.results import published_beside
 from posegraph.checkpoint.store import load, read_config, rounded_state, save_checkpoint
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "measure_bundled",
     "model_card",
     "pack",
-    "published_beside",
     "push_to_hub",
     "read_config",
     "rounded_state",

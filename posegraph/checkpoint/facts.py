@@ -60,7 +60,7 @@ class Facts:
     @property
     def licence(self) -> str:
         """Licence of the weights, as the head of a model card names it."""
-        return "mit" if self.dataset in ("cmu", "cmu-angles") else "other"  # licence comes from the data set
+        return "other" if self.benchmark is None else self.benchmark.licence
 
     def seen(self, result: Result) -> list[str]:
         """Actions of a result that have training clips: those that averages are over."""

@@ -33,7 +33,6 @@ MAX_BYTES = 15_000_000
 """Largest file of weights that belongs into the library; `pack` reports larger ones."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_BUNDLED = ("cmu", "cmu-angles")  # data sets that the bundled clips are of
 
 
 def pack(
@@ -136,10 +135,10 @@ def measure_bundled(model: ForecastModel) -> Result:
         >>> round(measure_bundled(registry.build("zero-velocity", skeleton="cmu")).mean, 2)
         96.4
     """
-    name = next((name for name in _BUNDLED if model.skeleton.matches(data.info(name).skeleton)), None)
+    name = _bundled(model)
     if name is None:
         raise ConfigError(
-            f"skeleton: expected one of the bundled clips, {' or '.join(_BUNDLED)}, got {model.skeleton.name!r}. Only "
+            f"skeleton: expected one of the bundled clips, got {model.skeleton.name!r}. Only "
             "such weights can be checked by the tests of the library."
         )
     clips = data.load(name, "samples", split="test")
@@ -236,7 +235,7 @@ def _measure(model: ForecastModel, dataset: MotionDataset, protocol: str) -> dic
 
 def _measure_rounding(candidate: _Candidate) -> dict[str, Any] | None:
     """Errors on the bundled clips, and how far rounding moved them; None for other skeletons."""
-    if not any(candidate.model.skeleton.matches(data.info(name).skeleton) for name in _BUNDLED):
+    if _bundled(candidate.model) is None:
         return None
     exact, rounded = (measure_bundled(model) for model in (candidate.exact, candidate.model))
     moved = [
@@ -249,3 +248,12 @@ def _measure_rounding(candidate: _Candidate) -> dict[str, Any] | None:
 
 def _frames(model: ForecastModel) -> dict[str, Any]:
     return {"observed_frames": model.observed_frames, "future_frames": model.future_frames}
+
+
+def _bundled(model: ForecastModel) -> str | None:
+    """The data set of the bundled clips of a model's skeleton."""
+    for name in data.names():
+        benchmark = data.info(name)
+        if benchmark.bundled is not None and model.skeleton.matches(benchmark.skeleton):
+            return name
+    return None

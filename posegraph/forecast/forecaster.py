@@ -14,7 +14,7 @@ from posegraph._support.checks import check_poses
 from posegraph._support.modules import evaluation_view, live_tensor, unwrap
 from posegraph.checkpoint.store import load
 from posegraph.errors import ConfigError, DataError, ShapeError
-from posegraph.inference.optimize import OptimizedForecaster, optimize
+from posegraph.inference.optimize import optimize
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
 from posegraph.weights.reference import TrainedWeights
@@ -29,7 +29,7 @@ class Forecaster:
     copies from their source, constant joints from the last observed pose. The forecasts are those of evaluation mode,
     whatever mode the model is in, and no mode is changed: they come from a view that shares the model's parameters and
     buffers. So several threads may call one forecaster, and may train the model meanwhile; such a forecast may mix the
-    weights of two steps. With ``fast``, one thread at a time may call it.
+    weights of two steps.
 
     A copy, or what a pickle gives back, forecasts with weights of its own.
 
@@ -97,7 +97,7 @@ class Forecaster:
         name = self.model.registry_name or type(self.model).__name__
         if self._optimized is None:
             return f"{name} runs as it is, in PyTorch, because fast=True was not asked for."
-        return _explain(self._optimized, name)
+        return f"{name}: {self._optimized.explanation}"
 
     def __repr__(self) -> str:
         name = self.model.registry_name or type(self.model).__name__
@@ -185,14 +185,6 @@ class Forecaster:
                 tuple(poses.shape),
                 f"The model sees {needed} frames: wait for more, or build it with fewer observed_frames.",
             )
-
-
-def _explain(optimized: OptimizedForecaster, name: str) -> str:
-    """Which backend was chosen, of which."""
-    if optimized.backend == "plain":
-        return f"{name} has no faster form here and runs as it is, in PyTorch."
-    times = ", ".join(f"{backend} {own:.2f} ms" for backend, own in optimized.milliseconds.items())
-    return f"{name} runs with backend {optimized.backend!r}, the quickest of those that were measured: {times}."
 
 
 def _check_finite(observed: torch.Tensor, skeleton: Skeleton) -> None:

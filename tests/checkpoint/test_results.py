@@ -7,6 +7,7 @@ import pytest
 
 from posegraph import checkpoint
 from posegraph.checkpoint.card import model_card
+from posegraph.checkpoint.results import published_beside
 from posegraph.evaluation import published
 from posegraph.evaluation.result import Result
 from tests.checkpoint.test_card import rows, section
@@ -62,7 +63,7 @@ def test_nothing_is_compared_under_another_protocol(config):
 def test_published_errors_stand_beside_a_result_of_their_protocol(config):
     result = Result.from_json(config["record"]["packed"]["evaluation"][0]["result"]).select(["running", "walking"])
     source = "MSR-GCN repository, datas_in_paper.md"
-    beside = {system: errors for system, own, errors in checkpoint.published_beside(result) if own == source}
+    beside = {system: errors for system, own, errors in published_beside(result) if own == source}
     fields = {"dataset": "cmu", "source": source}
     walking = [published.mean("Traj-GCN", ("walking",), (at,), **fields).mm for at in result.protocol.frames]
     assert beside["Traj-GCN"][1] == walking

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from posegraph.errors import ConfigError
-from posegraph.models.dmgnn_config import DMGNNConfig
+from posegraph.models._dmgnn_config import DMGNNConfig
 
 
 def test_lists_become_tuples() -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from posegraph.models.dmgnn_config import DMGNNConfig
-from posegraph.models.dmgnn_encoder import Encoder, graphs_of, parts_and_bodies
+from posegraph.models._dmgnn_config import DMGNNConfig
+from posegraph.models._dmgnn_encoder import Encoder, graphs_of, parts_and_bodies
 from posegraph.skeleton import presets
 
 

@@ -16,7 +16,7 @@ from posegraph.layers import (
     SpatioTemporalGraphConv,
     hop_graphs,
 )
-from posegraph.models.dmgnn_config import DMGNNConfig
+from posegraph.models._dmgnn_config import DMGNNConfig
 from posegraph.skeleton.adjacency import coarsen_bones
 from posegraph.skeleton.grouping import JointGrouping
 from posegraph.skeleton.skeleton import Skeleton
