@@ -251,7 +251,7 @@ class ForecastModel(nn.Module):
         if "fold" in vars(type(self)):
             with suppress(ConfigError):  # a layer that no rule covers
                 return self.fold()
-        model = copy.deepcopy(self.finest_only()).eval()
+        model = copy.deepcopy(self).eval()
         return ModelForecast(model, (self.observed_frames, self.num_joints, 3))
 
     def fold(self) -> Folded:

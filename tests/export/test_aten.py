@@ -54,17 +54,13 @@ FUNCTIONS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "gelu": lambda m, x: F.gelu(x, approximate="tanh"),
     "roots": lambda m, x: x.clamp(min=0.1).sqrt().exp().clamp(0, 2),
     "softmax": lambda m, x: x.softmax(dim=-1),
-    "shapes": lambda m, x: (
-        x.unsqueeze(1).permute(0, 3, 2, 1).squeeze(-1).reshape(x.shape[0], 2, -1).flatten(1).view_as(x.flatten(1))
-    ),
-    "pieces": lambda m, x: torch.cat(
-        [*x.chunk(2, dim=-1)[::-1], *x.split([1, 5], dim=2), x.unbind(1)[0].unsqueeze(1).expand(-1, 3, -1)], dim=-1
-    ),
-    "stack": lambda m, x: torch.stack([x, 2 * x]).flatten(0, 1).unflatten(0, (2, -1)).unbind()[1],
+    "shapes": lambda m, x: x.unsqueeze(1).permute(0, 3, 2, 1).squeeze(-1).reshape(x.shape[0], 2, -1).flatten(1),
+    "pieces": lambda m, x: torch.cat([*x.chunk(2, dim=-1)[::-1], *x.split([1, 5], dim=2)], dim=-1),
+    "parts": lambda m, x: x.unbind(1)[0].unsqueeze(1) + x.unbind(1)[2].unsqueeze(1),
+    "stack": lambda m, x: torch.stack([x, 2 * x]).flatten(0, 1).tanh().unflatten(0, (2, -1)).unbind()[1],
     "slices": lambda m, x: x[:, :, 1:5:2] + x[:, -1:, :2],
-    "indices": lambda m, x: (
-        x[:, PLACES] + x[..., PLACES].sum(-1, keepdim=True) + x.index_select(1, PLACES) + x[:, 0, None]
-    ),
+    "indices": lambda m, x: x[:, PLACES] + x[..., PLACES].sum(-1)[:, :2, None] + x.index_select(1, PLACES),
+    "one index": lambda m, x: x[:, 0] + x.select(1, 2),
     "index copy": lambda m, x: x.index_copy(-1, PLACES, x[..., 3:5]),
     "differences": lambda m, x: x.diff(dim=1),
     "reductions": lambda m, x: x.sum(2, keepdim=True) + x.mean((1, 2), keepdim=True) + x.sum(1).unsqueeze(1),
@@ -98,7 +94,7 @@ UNKNOWN: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     r"aten.div.Tensor_mode with \{'rounding_mode'": lambda m, x: torch.div(x, 2, rounding_mode="floor"),
     "as a weight": lambda m, x: F.layer_norm(x, (6,), x[0, 0]),
     "differences of a higher order": lambda m, x: x.diff(n=2, dim=1),
-    "pieces of the batch": lambda m, x: torch.cat([x, x]).chunk(2)[0],
+    "pieces of the batch": lambda m, x: x.split([x.shape[0]])[0] + x,
     "a conversion to torch.float64": lambda m, x: x.double().float(),
     "indices of several axes": lambda m, x: x[:, PLACES, PLACES],
     "over everything": lambda m, x: x - x.mean((0, 1, 2), dtype=torch.float32),

@@ -77,6 +77,6 @@ def test_what_pytorch_cannot_write_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.onnx, "export", fail)
     with pytest.raises(
         ConfigError,
-        match="ONNX: PyTorch cannot write the operation aten.cumsum.default: no translation. Use the backend",
+        match=r"ONNX: PyTorch cannot write the operation aten.cumsum.default: no translation. Use the backend",
     ):
         to_onnx(Cumulative(), (1, 3), extra="onnx")

@@ -58,6 +58,7 @@ def test_a_network_is_exported_once_for_open_batches_and_its_type() -> None:
 
 
 def test_it_works_in_inference_mode() -> None:
+    network = nn.Linear(2, 2)
     with torch.inference_mode():
-        program = to_program(nn.Linear(2, 2), (None, 2)).module()
+        program = to_program(network, (None, 2)).module()
     assert not any(value.is_inference() for value in program.state_dict().values())

@@ -194,7 +194,7 @@ def test_backends_of_layered_networks_refuse_others() -> None:
         ):
             find(name, "fp32", device, layered=False)
     with pytest.raises(
-        ConfigError, match="'aot' does not compute this model in 'bf16' on the CPU, but in 'fp32'. 'bf16' there: "
+        ConfigError, match=r"'aot' does not compute this model in 'bf16' on the CPU, but in 'fp32'. 'bf16' there: "
     ):
         find("aot", "bf16", layered=False)
     assert find("eager", "bf16", layered=False) is BACKENDS["eager"]

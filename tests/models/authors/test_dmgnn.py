@@ -27,7 +27,7 @@ def test_gates_become_one_layer() -> None:
 
 
 def test_other_states_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="parameter 'x.y': expected the authors' names, such as encoder_pos"):
+    with pytest.raises(CheckpointError, match=r"parameter 'x.y': expected the authors' names, such as encoder_pos"):
         convert_key("x.y")
-    with pytest.raises(CheckpointError, match="parameter 'decoder.hidden_r.weight' is missing beside those of the"):
+    with pytest.raises(CheckpointError, match=r"parameter 'decoder.hidden_r.weight' is missing beside those of the"):
         convert_state({"decoder.hidden_h.weight": torch.zeros(1, 2)})

@@ -28,7 +28,7 @@ def test_norms_of_resamplings_are_reordered() -> None:
 
 
 def test_other_states_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="parameter 'x.y': expected the authors' names, such as first_left"):
+    with pytest.raises(CheckpointError, match=r"parameter 'x.y': expected the authors' names, such as first_left"):
         convert_key("x.y")
-    with pytest.raises(CheckpointError, match="parameter 'first_down.0.linear.bias' is missing beside"):
+    with pytest.raises(CheckpointError, match=r"parameter 'first_down.0.linear.bias' is missing beside"):
         convert_state({"first_down.0.bn.weight": torch.zeros(4)})

@@ -19,7 +19,7 @@ def test_names_are_ours(theirs: str, ours: str) -> None:
 
 
 def test_foreign_names_are_refused() -> None:
-    with pytest.raises(CheckpointError, match="parameter 'encoder.weight': expected the authors' names"):
+    with pytest.raises(CheckpointError, match=r"parameter 'encoder.weight': expected the authors' names"):
         convert_key("encoder.weight")
 
 
