@@ -1,4 +1,4 @@
-"""The forecast of a model by a backend, which is prepared for each size of batch when that first comes."""
+"""The forecast of a model by a backend, prepared for single windows, for the batch asked for, and for all others."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from posegraph.inference.backends import BACKENDS, Backend, Run
 from posegraph.inference.products import exact_products
 
 __all__ = ["PreparedForecast"]
+
+_ANY_OTHER = 0  # a size that nobody asked for
 
 
 class PreparedForecast:
@@ -49,7 +51,9 @@ class PreparedForecast:
         self._device = next((tensor.device for tensor in tensors), torch.device("cpu"))
         self._runs: dict[int | None, Run] = {}
         self._preparing = threading.Lock()
-        self.for_size(batch_size or 1)
+        # All at once rather than when they first come: tracing a network must not meet calls of other threads.
+        for size in (batch_size or 1,) if few_sizes else dict.fromkeys((batch_size or 1, 1, _ANY_OTHER)):
+            self.for_size(size)
 
     def __call__(self, observed: torch.Tensor) -> torch.Tensor:
         """Forecast; shapes as in the class."""
