@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from benchmarks import suite
-from benchmarks.case import ALL, Case
-from benchmarks.compare import FAILED, Outcome
-from benchmarks.machine import without_device
-from benchmarks.session import Session
-from benchmarks.timing import Sample
+from benchmarks.harness.case import ALL, Case
+from benchmarks.harness.compare import FAILED, Outcome
+from benchmarks.harness.machine import without_device
+from benchmarks.harness.session import Session
+from benchmarks.harness.timing import Sample
+from benchmarks.suites import all as suite
 
 
 class Replay:
