@@ -12,7 +12,6 @@ import dataclasses
 import datetime
 import json
 import shlex
-import statistics
 import sys
 import tempfile
 import time
@@ -24,14 +23,16 @@ from typing import Any
 import torch
 
 from benchmarks.harness import machine
+from benchmarks.harness.results import write_text
+from benchmarks.report.markdown import mean_and_spread
 from posegraph import checkpoint, data, registry, training
-from posegraph._support.files import replace_file
 from posegraph.data.dataset import MotionDataset
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.models.base import ForecastModel
 from posegraph.training.distributed import default_device
 
+MODULE = "benchmarks.experiments.recipes"
 ACTIONS = ("basketball", "jumping", "running", "soccer", "walking")
 """Actions that errors are averaged over: those of which every copy of the benchmark seen so far has all files."""
 MODEL = "graph-mixer"
@@ -82,7 +83,7 @@ CHANGES = (
 def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.experiments.recipes", description=__doc__.partition("\n")[0]
+        prog=f"python -m {MODULE}", description=__doc__.partition("\n")[0]
     )
     parser.add_argument("--data", required=True, help="folder of the CMU benchmark, or 'samples'")
     parser.add_argument("--out", type=Path, required=True, help="file of results, made or gone on with")
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     content = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {"rows": []}
     words = [word if i == 0 or given[i - 1] != "--data" or word == "samples" else "DIR" for i, word in enumerate(given)]
     content |= {
-        "command": shlex.join(["python", "-m", "benchmarks.experiments.recipes", *words]),
+        "command": shlex.join(["python", "-m", MODULE, *words]),
         "commit": options.commit or machine.commit(),
         "date": datetime.date.today().isoformat(),
         "device": _name(torch.device(device)),
@@ -110,14 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             break
         row = measure(change, motion, seeds=range(options.seeds), device=device)
         content["rows"].append(row)
-        replace_file(options.out, lambda file: file.write(json.dumps(content, indent=1).encode()))
+        write_text(options.out, json.dumps(content, indent=1))
         print(f"{row['name']:55} {mean_and_spread(row['errors'])} mm  {row['seconds']:.0f} s", flush=True)
-
-
-def mean_and_spread(errors: Sequence[float]) -> str:
-    """Mean and, of several, standard deviation."""
-    spread = f" ± {statistics.stdev(errors):.2f}" if len(errors) > 1 else ""
-    return f"{statistics.fmean(errors):.2f}{spread}"
 
 
 def held_out(motion: MotionDataset) -> list[str]:

@@ -73,7 +73,7 @@ class Comparison:
     """What a call runs in."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """What is compared, and what is known of it before anything is built."""
 

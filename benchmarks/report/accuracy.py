@@ -12,6 +12,7 @@ page from all these files, from the cards of the weights in the library and from
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import shlex
 import statistics
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.experiments import recipes
+from benchmarks.harness.machine import ROOT
+from benchmarks.harness.results import FOLDER as RESULTS
+from benchmarks.harness.results import write_text
 from benchmarks.report import zoo
-from benchmarks.report.markdown import table
+from benchmarks.report.markdown import folded, mean_and_spread, table
 from posegraph import checkpoint, data, weights
-from posegraph._support.files import replace_file
 from posegraph.checkpoint.card import published_beside
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation.evaluate import evaluate
@@ -32,17 +35,17 @@ from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
 from posegraph.training.distributed import default_device
 
-FOLDER = Path(__file__).parent / "results" / "accuracy"
+FOLDER = RESULTS / "accuracy"
 RECIPES = "recipes.json"
 SEARCH = "search.json"
 _NO_SYSTEM = (RECIPES, SEARCH)
-PAGE = zoo.ROOT / "docs" / "accuracy.md"
+PAGE = ROOT / "docs" / "accuracy.md"
 ACTIONS = recipes.ACTIONS
 _INTRODUCTION = """\
 # Accuracy
 
-Errors on the test clips of CMU Mocap. This page is written by `python -m benchmarks.report.accuracy` from the files in
-`benchmarks/results/accuracy/` and from the cards of the weights that come with the library.
+Errors on the test clips of CMU Mocap. This page is written by `python -m benchmarks.report.accuracy`
+from the files in `benchmarks/results/accuracy/` and from the cards of the weights that come with the library.
 
 * Epochs and recipes were chosen on whole training clips that were held out, never by the test error. The test clips
   were measured once for each row below. The first recipe of `graph-mixer` was searched with the shortest clip of each
@@ -54,6 +57,13 @@ Errors on the test clips of CMU Mocap. This page is written by `python -m benchm
   are over eight or seven and compare with nothing here. Most published systems chose their epoch by the test error.
 * Frames count from 0. Papers label them 80, 160, 320, 400, 560 and 1000 ms; the clips have 60 poses a second, so the
   true times are 33, 67, 133, 167, 233 and 417 ms.
+"""
+
+_UNFINISHED = """\
+## Unfinished runs
+
+Stopped before the last epoch of their recipe, for want of time. Their errors say how far they came, nothing of what the
+recipe or the system reaches, so they are in none of the tables above.
 """
 
 
@@ -80,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=PAGE, help="page to write")
     options = parser.parse_args(arguments)
     if not options.measure and not options.ensemble:
-        replace_file(options.out, lambda file: file.write(render(options.results).encode()))
+        write_text(options.out, render(options.results))
         return
     if not options.label or not options.data:
         parser.error("--measure and --ensemble need --label and --data")
@@ -88,9 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         content = {"label": f"`{options.label}`", **measure(options.measure, options.data)}
     else:
         content = measure_together(options.ensemble, options.label, options.data)
-    text = json.dumps(content, indent=1) + "\n"
-    options.results.mkdir(parents=True, exist_ok=True)
-    replace_file(options.results / f"{options.label}.json", lambda file: file.write(text.encode()))
+    write_text(options.results / f"{options.label}.json", json.dumps(content, indent=1) + "\n")
 
 
 def measure(runs: Sequence[Path], folder: str) -> dict[str, Any]:
@@ -110,7 +118,20 @@ def measure(runs: Sequence[Path], folder: str) -> dict[str, Any]:
             }
         )
     commands = [(run / COMMAND_FILE).read_text(encoding="utf-8").strip() for run in runs]
-    return {"commands": list(dict.fromkeys(commands)), "training": "", "seeds": seeds}
+    planned = min(checkpoint.read_config(run)["record"]["training"]["recipe"]["epochs"] for run in runs)
+    done = min(_epochs_done(run) for run in runs)
+    return {
+        "commands": list(dict.fromkeys(commands)),
+        "training": "",
+        "epochs": {"done": done, "planned": planned},
+        "seeds": seeds,
+    }
+
+
+def _epochs_done(run: Path) -> int:
+    """Epochs that a run completed, by its log."""
+    with (run / "log.csv").open(newline="", encoding="utf-8") as file:
+        return max(int(row["epoch"]) for row in csv.DictReader(file))
 
 
 def measure_together(references: Sequence[str], label: str, folder: str) -> dict[str, Any]:
@@ -133,6 +154,7 @@ def measure_together(references: Sequence[str], label: str, folder: str) -> dict
         "label": f"mean forecast of {' and '.join(f'`{reference}`' for reference in references)}",
         "commands": [shlex.join(command)],
         "training": "",
+        "epochs": None,
         "seeds": [{"seed": None, "epoch": "", "validation": None, "result": result.to_json()}],
     }
 
@@ -144,6 +166,8 @@ def measured(folder: Path) -> list[tuple[System, Mapping[str, Any]]]:
         if file.name in _NO_SYSTEM:
             continue
         content = json.loads(file.read_text(encoding="utf-8"))
+        if "epochs" not in content:
+            raise ValueError(f"{file.name}: epochs: expected how many are done and planned, or null for no training")
         results = [Result.from_json(seed["result"]).select(ACTIONS) for seed in content["seeds"]]
         name = content["label"] if len(results) == 1 else f"{content['label']}, {len(results)} seeds"
         means = tuple(result.mean for result in results)
@@ -162,7 +186,9 @@ def _mean(results: Sequence[Result]) -> Result:
 
 def render(folder: Path) -> str:
     """The page."""
-    trained, shipped = measured(folder), [(own, *own.results) for own in zoo.find(zoo.WEIGHTS)]
+    runs, shipped = measured(folder), [(own, *own.results) for own in zoo.find(zoo.WEIGHTS)]
+    trained = [run for run in runs if is_finished(run[1])]
+    unfinished = [run for run in runs if not is_finished(run[1])]
     systems = [System(f"**`{own.reference}`**", "weights of the library", result) for own, result, _ in shipped]
     systems += [system for system, _ in trained]
     lines = [_INTRODUCTION]
@@ -172,16 +198,23 @@ def render(folder: Path) -> str:
     systems += [System("zero velocity", "repeats the last pose", still) for _, _, still in shipped[:1]]
     systems.sort(key=lambda system: system.result.mean)
     lines += ["## Five actions", "", f"Protocol: {systems[0].result.protocol.describe()}.", ""]
-    lines += [_frame_table(systems), "Mean over the six frames, by action:", "", _action_table(systems)]
+    lines += [_frame_table(systems), folded("Mean over the six frames, by action", _action_table(systems))]
+    for action in ACTIONS:
+        lines.append(folded(f"Frames of {action}", _frame_table(systems, action)))
+    if unfinished:
+        lines += [_UNFINISHED, _unfinished_table(unfinished)]
     for name, section in ((RECIPES, _recipes), (SEARCH, _search)):
         if (folder / name).exists():
             lines += section(json.loads((folder / name).read_text(encoding="utf-8")))
-    if trained:
-        lines += _runs(trained)
-    lines += ["## By action", ""]
-    for action in ACTIONS:
-        lines += [f"### {action}", "", _frame_table(systems, action)]
+    if runs:
+        lines += _runs(runs)
     return "\n".join(lines)
+
+
+def is_finished(content: Mapping[str, Any]) -> bool:
+    """Whether the runs of a file made all the epochs of their recipe; others say nothing of a system."""
+    epochs = content["epochs"]
+    return epochs is None or epochs["done"] >= epochs["planned"]
 
 
 def _published(result: Result) -> Iterator[System]:
@@ -196,7 +229,7 @@ def _frame_table(systems: Sequence[System], action: str | None = None) -> str:
     lines: list[list[str]] = []
     for system in systems:
         result = system.result if action is None else system.result.select([action])
-        mean = recipes.mean_and_spread(system.means if action is None and system.means else [result.mean])
+        mean = mean_and_spread(system.means if action is None and system.means else [result.mean])
         lines.append([system.name, system.source, *(f"{error:.2f}" for error in result.errors), mean])
     return table(["system", "source", *(f"frame {frame}" for frame in frames), "mean, mm"], lines, left=(0, 1))
 
@@ -207,6 +240,19 @@ def _action_table(systems: Sequence[System]) -> str:
         for system in systems
     ]
     return table(["system", "source", *ACTIONS], lines, left=(0, 1))
+
+
+def _unfinished_table(runs: Sequence[tuple[System, Mapping[str, Any]]]) -> str:
+    lines = [
+        [
+            system.name,
+            f"{content['epochs']['done']} of {content['epochs']['planned']}",
+            mean_and_spread(system.means),
+            content["training"],
+        ]
+        for system, content in runs
+    ]
+    return table(["runs", "epochs done", "test, mm", "trained"], lines, left=(0, 3))
 
 
 def _runs(trained: Sequence[tuple[System, Mapping[str, Any]]]) -> list[str]:
@@ -225,10 +271,10 @@ def _runs(trained: Sequence[tuple[System, Mapping[str, Any]]]) -> list[str]:
     return [
         "## Runs",
         "",
-        "± is the standard deviation over seeds. Epochs are those with the lowest validation error on held-out",
-        "training clips, if there were any; validation errors are over all actions that have held-out clips.",
+        "± is the standard deviation over seeds. Chosen epochs are those with the lowest validation error on",
+        "held-out training clips, if there were any; validation errors are over all actions that have held-out clips.",
         "",
-        table(["runs", "epochs", "validation, mm", "test, mm", "trained"], lines, left=(0, 1, 2, 3, 4)),
+        table(["runs", "chosen epochs", "validation, mm", "test, mm", "trained"], lines, left=(0, 1, 2, 3, 4)),
         "```bash",
         *(command for _, content in trained for command in content["commands"]),
         "```",
@@ -243,7 +289,7 @@ def _recipes(content: Mapping[str, Any]) -> list[str]:
     for row in (first, *others):
         difference = "" if row is first else f"{statistics.fmean(row['errors']) - base:+.2f}"
         together = "" if row["ensemble"] is None else f"{row['ensemble']:.2f}"
-        error = recipes.mean_and_spread(row["errors"])
+        error = mean_and_spread(row["errors"])
         lines.append([row["name"], f"{row['num_parameters']:,}", error, difference, together])
     return [
         "## What changes the error",
@@ -262,17 +308,17 @@ def _recipes(content: Mapping[str, Any]) -> list[str]:
 
 
 def _search(content: Mapping[str, Any]) -> list[str]:
-    lines = [
-        "## Search log",
-        "",
+    head = [
         "How the recipes of `graph-mixer` were found: validation errors in mm on held-out training clips, mirror",
         "images averaged. Fold 1 holds out the shortest clip of each of the five actions, fold 5 the longest. Except",
         "where it is said, networks of a table were trained at once on an H200, each fold with one seed, in mixed",
-        "precision by a loop of its own that shares kernels among all; `python -m benchmarks.experiments.recipes` measures such",
-        "changes with the library's trainer. Runs are short: what is worth its while in a longer one may not show.",
+        "precision by a loop of its own that shares kernels among all; `python -m benchmarks.experiments.recipes`",
+        "measures such changes with the library's trainer. Runs are short: what is worth its while in a longer one",
+        "may not show.",
         "± is the standard error of the mean difference over folds; a dash, a run that diverged or was not made.",
         "",
     ]
+    lines: list[str] = []
     for group in content["groups"]:
         base = group["rows"][0]["errors"]
         rows: list[list[str]] = []
@@ -285,7 +331,7 @@ def _search(content: Mapping[str, Any]) -> list[str]:
             rows.append([row["name"], *cells, mean, "" if row is group["rows"][0] else _difference(differences)])
         folds = [f"fold {number}" for number in range(1, len(base) + 1)]
         lines += [f"**{group['setting']}**", "", table(["", *folds, "mean", "difference from the first"], rows)]
-    return lines
+    return ["## Search log", "", folded("All changes that were tried", "\n".join([*head, *lines]))]
 
 
 def _difference(differences: Sequence[float]) -> str:

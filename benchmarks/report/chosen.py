@@ -1,25 +1,28 @@
-"""Which rows of a run stand for what, and how their figures are written."""
+"""Which rows of a run stand for what."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.harness import results
 from benchmarks.harness.case import Row
 from benchmarks.harness.machine import processor_name
 from benchmarks.suites.inference import HEADLINE
+from benchmarks.suites.scaling import MIN_CALLS
 
 Content = dict[str, Any]
 """A file of results."""
 Choice = Callable[[Sequence[Row]], Row | None]
 """One of the rows of a comparison."""
+Curve = Mapping[float, Sequence[Row]]
+"""All rows at each value of an axis."""
+_FALL = 0.1  # share by which a time may be below that of a smaller size: less is noise of a least time
 
 
-def machine_name(content: Content) -> str:
-    """What a run is called: its GPU, or its processor and threads."""
-    machine = content["machine"]
-    if device(content) == "cuda":
+def machine_name(machine: Mapping[str, Any], device: str) -> str:
+    """What a described machine is called: its GPU, or its processor and threads."""
+    if device == "cuda":
         return machine["gpu"]["name"]
     return f"{processor_name(machine)}, {machine['threads']} {'thread' if machine['threads'] == 1 else 'threads'}"
 
@@ -76,35 +79,26 @@ def fastest_bf16(rows: Iterable[Row]) -> Row | None:
     return fastest(rows, "bf16")
 
 
-# Cells of tables.
+def growth(content: Content) -> tuple[dict[tuple[str, str], Curve], list[str]]:
+    """How times grow: the curves that can be believed, by model and axis, and of the others what is wrong with them.
 
-
-def clock(row: Row) -> list[str]:
-    """The time that counts, the median, and the 99th percentile."""
-    name = "device" if row["device"] == "cuda" else "host"
-    return [ms(row["time_ms"]), ms(row[f"{name}_p50_ms"]), ms(row[f"{name}_p99_ms"])]
-
-
-def ms(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def rate(row: Row | None) -> str:
-    """Windows a second, to three digits."""
-    return "" if row is None else f"{float(format(row['windows_per_s'], '.3g')):,.0f}"
-
-
-def error(row: Row) -> str:
-    """An error with one digit and a power of ten, which no line break parts."""
-    if not row["error"]:
-        return "0"
-    digit, _, power = f"{row['error']:.0e}".partition("e")
-    return f"{digit}·10{str(int(power)).translate(_RAISED)}"
-
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def cell(row: Row, key: str, form: str) -> str:
-    """A figure, or nothing where there is none."""
-    return format(row[key], form) if key in row else ""
+    A point needs enough calls for its least time to be one that nothing disturbed. A curve on which more work takes
+    less time shows that something did.
+    """
+    curves: dict[tuple[str, str], dict[float, list[Row]]] = {}
+    for row in of_kind(content, "scaling"):
+        axis, _, value = row["setting"].partition("=")
+        curves.setdefault((row["subject"], axis), {}).setdefault(float(value), []).append(row)
+    kept: dict[tuple[str, str], Curve] = {}
+    doubts: list[str] = []
+    for (model, axis), curve in curves.items():
+        named = f"`{model}` along {axis.replace('_', ' ')}"
+        times = [row["time_ms"] for _, rows in sorted(curve.items()) if (row := plain(rows)) is not None]
+        fewest = min(row["calls"] for rows in curve.values() for row in rows)
+        if fewest < MIN_CALLS:
+            doubts.append(f"{named}: {fewest} calls of some points, too few; {MIN_CALLS} are needed")
+        elif any(later < (1 - _FALL) * max(times[: i + 1]) for i, later in enumerate(times[1:])):
+            doubts.append(f"{named}: the time falls while the work grows, so something disturbed the measurement")
+        else:
+            kept[model, axis] = dict(sorted(curve.items()))
+    return kept, doubts

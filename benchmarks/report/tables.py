@@ -7,12 +7,12 @@ from collections import Counter
 from benchmarks.harness.case import Row
 from benchmarks.harness.machine import NO_CUDA
 from benchmarks.report import chosen
-from benchmarks.report.chosen import Choice, Content, cell, clock, error, ms, rate
-from benchmarks.report.markdown import table
+from benchmarks.report.chosen import Choice, Content
+from benchmarks.report.markdown import cell, clock, error, ms, rate, table
 from benchmarks.suites.inference import HEADLINE
 from benchmarks.suites.scaling import BATCH as SCALING_BATCH
 
-_NOISE = 0.05  # smaller differences say nothing
+_NOISE = 0.1  # smaller differences say nothing
 
 
 def latency(content: Content) -> str:
@@ -105,22 +105,22 @@ def layers(content: Content) -> str:
 
 
 def growth(content: Content) -> str:
-    """Time along each axis."""
-    cases: dict[tuple[str, str], list[Row]] = {}
-    for row in chosen.of_kind(content, "scaling"):
-        cases.setdefault((row["subject"], row["setting"]), []).append(row)
+    """Time along each axis; curves that cannot be believed are named below, without their figures."""
+    curves, doubts = chosen.growth(content)
     lines = []
-    for (subject, setting), rows in cases.items():
-        plain, fastest = chosen.plain(rows), chosen.fastest(rows)
-        axis, _, value = setting.partition("=")
-        if plain is not None:
-            line = [f"`{subject}`", axis.replace("_", " "), value, cell(plain, "mflop_per_window", ".0f")]
+    for (model, axis), curve in curves.items():
+        for value, rows in curve.items():
+            plain, fastest = chosen.plain(rows), chosen.fastest(rows)
+            if plain is None:
+                continue
+            line = [f"`{model}`", axis.replace("_", " "), f"{value:g}", cell(plain, "mflop_per_window", ".0f")]
             line.append(ms(plain["time_ms"]))
             if fastest is not None:
                 line += [fastest["variant"], ms(fastest["time_ms"]), f"{fastest['ratio']:.1f}"]
             lines.append(line)
     heads = ["model", "", "", "MFLOP a window", f"plain, ms for {SCALING_BATCH}", "fastest", "ms", "ratio"]
-    return table(heads, lines, left=(0, 1, 5))
+    left_out = "".join(f"* Left out, {doubt}.\n" for doubt in doubts)
+    return "\n".join(filter(None, [table(heads, lines, left=(0, 1, 5)), left_out]))
 
 
 def losses(content: Content) -> str:
@@ -143,10 +143,8 @@ def skipped(content: Content) -> str:
     reasons = Counter(_general(row["skipped"]) for row in content["rows"] if row.get("skipped", NO_CUDA) != NO_CUDA)
     lines = [f"* {count} {'row' if count == 1 else 'rows'}: {reason}" for reason, count in reasons.most_common()]
     for device, missing in content["backends"].items():
-        lines += [
-            f"* backend {name} on {'the GPU' if device == 'cuda' else 'the CPU'}: {why}"
-            for name, why in missing.items()
-        ]
+        where = "the GPU" if device == "cuda" else "the CPU"
+        lines += [f"* backend {name} on {where}: {why}" for name, why in missing.items()]
     if any(row.get("skipped") == NO_CUDA for row in content["rows"]):
         lines.append(f"* everything on a GPU: {NO_CUDA}")
     return "".join(f"{line}\n" for line in lines)
@@ -158,6 +156,8 @@ def _general(reason: str) -> str:
         ("needs about", "too large for the time that the run had"),
         ("a call takes", "too slow for the time that the run had"),
         ("folded form", "the model has no folded form, so only the plain one runs"),
+        ("no fast bf16", "bf16 on a processor that computes it more slowly than fp32"),
+        ("it computes in fp32", "asked for a narrower precision, the backend computes in fp32"),
     ):
         if part in reason:
             return general

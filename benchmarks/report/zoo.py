@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,31 +20,30 @@ import torch
 
 import posegraph
 from benchmarks.harness.counts import flop
-from benchmarks.harness.machine import processor_name
+from benchmarks.harness.machine import ROOT
+from benchmarks.harness.results import FOLDER as RESULTS
+from benchmarks.harness.results import write_text
+from benchmarks.report import plots
+from benchmarks.report.chosen import machine_name
 from benchmarks.report.markdown import table
 from posegraph import checkpoint, registry
-from posegraph._support.files import replace_file
 from posegraph.evaluation.result import Result
 from posegraph.models.base import ForecastModel
-from posegraph.viz import _style
 
-ROOT = Path(__file__).parents[1]
 WEIGHTS = Path(posegraph.__file__).parent / "weights"
-RESULTS = Path(__file__).parent / "results"
 PAGE = ROOT / "docs" / "zoo.md"
 PICTURE = Path("assets") / "zoo.png"  # beside the page
-_MARKERS = "os^Dv<>"
 _INTRODUCTION = """\
 # Model zoo
 
 How well the weights that come with the library forecast, how large their networks are, and how fast. This page is
-written by `python -m benchmarks.report.zoo` from the weights' `config.json` and from the files in `benchmarks/results/`.
+written by `python -m benchmarks.report.zoo` from the weights' `config.json` and the files in `benchmarks/results/`.
 
 * **Errors** are means over test actions and forecast frames, measured once; the head of each table is their protocol.
   Errors of different tables do not compare. The card beside the weights, `README.md`, has them by action and frame.
 * **MFLOP** are multiplications and additions in the matrix products of one forecast, in millions.
-* **Times** are those of a forecast of one window in float32: of the plain model, and of the fastest form that
-  `posegraph.optimize` has for it. On a CPU it is the least of all calls, on a GPU the median of the time on the device.
+* **Times** are milliseconds of a forecast of one window in float32: of the plain model, then, after the arrow, of the
+  fastest form that `posegraph.optimize` has for it. On a CPU it is the least of all calls, on a GPU the median of the time on the device.
   They are for the skeleton `h36m`, of which a network sees 22 joints; one for `cmu`, with 25, has more to do.
 """
 
@@ -106,10 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=PAGE, help="page to write; the picture goes to assets/ beside it")
     options = parser.parse_args(arguments)
     entries, machines = find(options.weights), timed(options.results)
-    picture = draw(entries, machines, options.out.parent / PICTURE)
-    text = render(entries, machines, registry.names(), with_picture=picture)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(options.out, lambda file: file.write(text.encode()))
+    text = render(entries, machines, registry.names())
+    write_text(options.out, text)
+    draw(entries, machines, options.out.parent / PICTURE, mark=plots.digest(text))
 
 
 def find(folder: Path) -> list[Entry]:
@@ -125,81 +123,56 @@ def timed(folder: Path) -> list[Machine]:
         content = json.loads(file.read_text(encoding="utf-8"))
         rows = [row for row in content.get("rows", ()) if row["kind"] == "inference" and "time_ms" in row]
         for device in dict.fromkeys(row["device"] for row in rows):
-            name = _machine_name(content["machine"], device)
+            name = machine_name(content["machine"], device)
             found.setdefault((name, device), []).extend(row for row in rows if row["device"] == device)
     return [Machine(name, device, rows) for (name, device), rows in found.items()]
 
 
-def render(entries: Sequence[Entry], machines: Sequence[Machine], models: Sequence[str], *, with_picture: bool) -> str:
+def render(entries: Sequence[Entry], machines: Sequence[Machine], models: Sequence[str]) -> str:
     """The page."""
     lines = [_INTRODUCTION, "## Trained weights", ""]
     if not entries:
         lines += ["No trained weights come with this version. [Train a model](how-to/train.md) makes some.", ""]
     for protocol, group in _by_protocol(entries).items():
         lines += [f"Protocol: {protocol}.", "", _weights_table(group, machines)]
-    if with_picture:
+    if _panels(_largest(entries), machines):
         lines += [f"![Error against the time of a forecast]({PICTURE.as_posix()})", ""]
     lines += ["## All models", "", "Networks of the authors' settings, for the skeleton `h36m`, as they are timed.", ""]
     lines.append(_model_table(models, machines))
     return "\n".join(lines)
 
 
-def draw(entries: Sequence[Entry], machines: Sequence[Machine], path: Path) -> bool:
+def draw(entries: Sequence[Entry], machines: Sequence[Machine], path: Path, mark: str) -> bool:
     """Write a PNG of error against time for the protocol with most weights; False if there is nothing to draw."""
-    group = max(_by_protocol(entries).values(), key=len, default=[])
-    panels = [machine for machine in machines if any(machine.fastest(own.config["model"]) for own in group)]
+    group = _largest(entries)
+    panels = _panels(group, machines)
     if not panels:
         return False
     result, still = group[0].results
     unit = result.protocol.unit
-    notes = [
-        result.protocol.describe(),
-        f"Zero velocity: {still.mean:.1f} {unit}. Left: fastest form; right: plain model.",
+    actions = f"{result.protocol.dataset}: {', '.join(result.actions)}"
+    curves = [
+        plots.Panel(
+            machine.name,
+            "ms a forecast",
+            {
+                own.reference: [(time, own.results[0].mean) for time in machine.range(own.config["model"])]
+                for own in group
+                if machine.range(own.config["model"])
+            },
+        )
+        for machine in panels
     ]
-    styles = {
-        own.reference: {"marker": _MARKERS[i % len(_MARKERS)], "color": _style.CURVES[i % len(_style.CURVES)], "ms": 9}
-        for i, own in enumerate(group)
-    }
-    with _style.default_style():
-        width, along = _style.WIDTH, 260
-        header = _style.Header("Error against the time of a forecast", notes, width)
-        legend = _style.Legend(styles, width, mark=30, color=_style.TEXT)
-        height = round(header.height + legend.height + along + 100)
-        figure = _style.new_figure(width, height)
-        header.draw(figure)
-        legend.draw(figure, height - header.height - 2)
-        across = (width - 66 - _style.MARGIN - 24 * (len(panels) - 1)) / len(panels)
-        for number, machine in enumerate(panels):
-            left = 66 + number * (across + 24)
-            axes = _style.add_axes(figure, (left, 56, across, along))
-            _draw_panel(axes, group, machine, styles)
-            axes.tick_params(labelleft=not number)
-            _style.draw_text(figure, left, along + 72, machine.name, size=13, weight="bold")
-            _style.draw_text(figure, left + across / 2, 14, "ms a forecast", size=13, align="center")
-        _style.draw_text(figure, 14, 56 + along / 2, f"mean error, {unit}", size=13, align="center", rotation=90)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda file: figure.savefig(file, format="png", dpi=2 * _style.DPI))
+    plots.curves(
+        path,
+        curves,
+        title="Error against the time of a forecast",
+        note=f"{actions}. Left: fastest form; right: plain model.\nZero velocity: {still.mean:.1f} {unit}",
+        y_label=f"mean error, {unit}",
+        y_log=False,
+        mark=mark,
+    )
     return True
-
-
-def _draw_panel(axes: Any, group: Sequence[Entry], machine: Machine, styles: Mapping[str, Any]) -> None:
-    """A line for each weights, from the fastest form of the network to the plain model."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
-    errors = [own.results[0].mean for own in group]
-    times: list[float] = []
-    for own, error in zip(group, errors, strict=True):
-        model = own.config["model"]
-        found = machine.range(model)
-        axes.plot(found, [error] * len(found), lw=2, **styles[own.reference])
-        times += found
-    axes.set(xscale="log", xlim=(min(times) / 2, max(times) * 2), ylim=(0.95 * min(errors), 1.05 * max(errors)))
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.tick_params(labelsize=12, colors=_style.TEXT)
-    axes.grid(visible=True, color="#E3E3E3")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def mflop(model: ForecastModel) -> float:
@@ -215,6 +188,16 @@ def _by_protocol(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     for entry in entries:
         groups.setdefault(entry.results[0].protocol.describe(), []).append(entry)
     return groups
+
+
+def _largest(entries: Sequence[Entry]) -> list[Entry]:
+    """The weights of the protocol that has most of them."""
+    return max(_by_protocol(entries).values(), key=len, default=[])
+
+
+def _panels(group: Sequence[Entry], machines: Sequence[Machine]) -> list[Machine]:
+    """Machines that any of the networks was timed on."""
+    return [machine for machine in machines if any(machine.fastest(own.config["model"]) for own in group)]
 
 
 def _weights_table(group: Sequence[Entry], machines: Sequence[Machine]) -> str:
@@ -249,22 +232,18 @@ def _model_table(models: Sequence[str], machines: Sequence[Machine]) -> str:
 
 
 def _times(machines: Sequence[Machine]) -> list[str]:
-    return [f"{machine.name}, {form}, ms" for machine in machines for form in ("plain", "fastest")]
+    return [f"{machine.name}, ms" for machine in machines]
 
 
 def _time_cells(model: str, machines: Sequence[Machine]) -> list[str]:
     cells = []
     for machine in machines:
         plain, fastest = machine.plain(model), machine.fastest(model)
-        cells.append("" if plain is None else f"{plain:.3g}")
-        cells.append("" if fastest is None else f"{fastest[0]:.3g} ({fastest[1]})")
+        times = [] if plain is None else [f"{plain:.3g}"]
+        if fastest is not None and fastest[1] != "plain":
+            times.append(f"{fastest[0]:.3g} ({fastest[1]})")
+        cells.append(" → ".join(times))
     return cells
-
-
-def _machine_name(machine: dict[str, Any], device: str) -> str:
-    if device == "cuda":
-        return machine["gpu"]["name"]
-    return f"{processor_name(machine)}, threads: {machine['threads']}"
 
 
 if __name__ == "__main__":
