@@ -82,9 +82,7 @@ CHANGES = (
 
 def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {MODULE}", description=__doc__.partition("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__.partition("\n")[0])
     parser.add_argument("--data", required=True, help="folder of the CMU benchmark, or 'samples'")
     parser.add_argument("--out", type=Path, required=True, help="file of results, made or gone on with")
     parser.add_argument("--seeds", type=int, default=3)

@@ -74,8 +74,10 @@ def _growth(content: Content) -> list[Panel]:
     for axis, label in AXES.items():
         curves: dict[str, Points] = {}
         for (model, along), curve in believed.items():
+            if along != axis:
+                continue
             for kind, choose in _FP32.items():
-                found = {value: choose(rows) for value, rows in curve.items() if along == axis}
+                found = {value: choose(rows) for value, rows in curve.items()}
                 curves[f"{model}, {kind}"] = [(value, row["time_ms"]) for value, row in found.items() if row]
         panels.append(_panel("", label, curves))
     return [panel for panel in panels if panel.curves]

@@ -48,9 +48,19 @@ def digest(content: Any) -> str:
 
 
 def curves(
-    path: Path, panels: Sequence[Panel], *, title: str, note: str, y_label: str, mark: str, y_log: bool = True
+    path: Path,
+    panels: Sequence[Panel],
+    *,
+    title: str,
+    note: str,
+    y_label: str,
+    mark: str,
+    of_sizes: bool = True,
 ) -> Path:
-    """Write a PNG with panels side by side that share their vertical axis; the horizontal one is logarithmic."""
+    """Write a PNG with panels side by side that share their vertical axis; the horizontal one is logarithmic.
+
+    Curves of sizes have a tick at each of them, and a logarithmic vertical axis; others share the horizontal axis too.
+    """
     names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
     looks = {
         name: {"color": CURVES[i % len(CURVES)], "marker": marker, "ls": line, "mec": "white", "mew": 0.7}
@@ -58,16 +68,20 @@ def curves(
         for marker, line in [_STYLES[i % len(_STYLES)]]
     }
     with _figure(path, 340 + 16 * ((len(names) + 2) // 3), title, note, mark) as figure:
-        all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+        all_axes = figure.subplots(1, len(panels), sharex=not of_sizes, sharey=True, squeeze=False)[0]
         for axes, panel in zip(all_axes, panels, strict=True):
-            axes.set(xscale="log", yscale="log" if y_log else "linear", xlabel=panel.x_label)
+            axes.set(xscale="log", yscale="log" if of_sizes else "linear", xlabel=panel.x_label)
             axes.set_title(panel.title, fontsize=13, loc="left", weight="bold")
             for name, points in panel.curves.items():
                 axes.plot(*zip(*points, strict=True), **looks[name])
-            _plain_numbers(axes.xaxis)
-            if y_log:
+            if of_sizes:
+                sizes = sorted({x for points in panel.curves.values() for x, _ in points})
+                axes.set_xticks(sizes, [f"{size:g}" for size in sizes], fontsize=10)
+                axes.set_xticks([], minor=True)
                 _plain_numbers(axes.yaxis)
             axes.grid(visible=True, axis="y")
+        if not of_sizes:
+            _plain_numbers(all_axes[0].xaxis)
         all_axes[0].set_ylabel(y_label)
         handles = [all_axes[0].plot([], [], label=name, **look)[0] for name, look in looks.items()]
         figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)

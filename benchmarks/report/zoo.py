@@ -119,7 +119,7 @@ def find(folder: Path) -> list[Entry]:
 def timed(folder: Path) -> list[Machine]:
     """Every device of the files of results that has times of forecasts; files of one machine are taken together."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for file in sorted(folder.glob("*.json")):
+    for file in sorted(folder.glob("*.json"), key=lambda file: file.stem):
         content = json.loads(file.read_text(encoding="utf-8"))
         rows = [row for row in content.get("rows", ()) if row["kind"] == "inference" and "time_ms" in row]
         for device in dict.fromkeys(row["device"] for row in rows):
@@ -169,7 +169,7 @@ def draw(entries: Sequence[Entry], machines: Sequence[Machine], path: Path, mark
         title="Error against the time of a forecast",
         note=f"{actions}. Left: fastest form; right: plain model.\nZero velocity: {still.mean:.1f} {unit}",
         y_label=f"mean error, {unit}",
-        y_log=False,
+        of_sizes=False,
         mark=mark,
     )
     return True

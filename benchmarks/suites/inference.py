@@ -38,7 +38,7 @@ def cases(device: str, models: Sequence[str] | None = None) -> Iterator[Case]:
                 name,
                 batch,
                 [*plain(device), *backend_keys(device, quick=True)],
-                rank=(0 if order < 4 else 2) + HEADLINE.index(name) if headline else 20 + order,
+                rank=(0 if order < 4 else 2) + HEADLINE.index(name) if headline else 20 + order if order else 4,
                 weight=(6.0 if order < 2 else 3.0) if headline else 1.0,
             )
     if HEADLINE[0] in names:
