@@ -51,11 +51,11 @@ def quantile(values: Sequence[float], q: float) -> float:
 
 
 def take_turns(
-    calls: Mapping[Name, Callable[[int], Sample]], *, seconds: float, min_calls: int, turn_s: float = TURN_S
+    calls: Mapping[Name, Callable[[int], Sample]], *, seconds: float, min_calls: int
 ) -> dict[Name, list[Sample]]:
     """Time all calls in turns, so that load on the machine hits all alike.
 
-    A turn is one call, or as many as fit into ``turn_s``: calls in a row find their own weights in the caches, as in a
+    A turn is one call, or as many as fit into `TURN_S`: calls in a row find their own weights in the caches, as in a
     program that makes no others, and short ones are measured more often. It goes on until every call was made
     ``min_calls`` times in `FEWEST_TURNS` turns at least and the time is over, or was made `ENOUGH_CALLS` times. Each
     call gets the running number, to choose its input by.
@@ -69,7 +69,7 @@ def take_turns(
     ):
         turns += 1
         for name, call in calls.items():
-            turn_end = time.perf_counter() + turn_s
+            turn_end = time.perf_counter() + TURN_S
             while True:
                 samples[name].append(call(number))
                 number += 1

@@ -43,8 +43,9 @@ written by `python -m benchmarks.report.zoo` from the weights' `config.json` and
   Errors of different tables do not compare. The card beside the weights, `README.md`, has them by action and frame.
 * **MFLOP** are multiplications and additions in the matrix products of one forecast, in millions.
 * **Times** are milliseconds of a forecast of one window in float32: of the plain model, then, after the arrow, of the
-  fastest form that `posegraph.optimize` has for it. On a CPU it is the least of all calls, on a GPU the median of the time on the device.
-  They are for the skeleton `h36m`, of which a network sees 22 joints; one for `cmu`, with 25, has more to do.
+  fastest form that `posegraph.optimize` has for it. On a CPU it is the least of all calls, on a GPU the median of the
+  time on the device. They are for the skeleton `h36m`, of which a network sees 22 joints; one for `cmu`, with 25, has
+  more to do.
 """
 
 

@@ -56,9 +56,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_variants_take_turns_and_short_calls_come_in_rows(clock: Clock) -> None:
+def test_variants_take_turns_and_short_calls_come_in_rows(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "TURN_S", 0.005)
     calls = {"slow": clock.call("slow", 0.5), "quick": clock.call("quick", 0.002)}
-    samples = take_turns(calls, seconds=1.0, min_calls=1, turn_s=0.005)
+    samples = take_turns(calls, seconds=1.0, min_calls=1)
     assert [(name, len(list(group))) for name, group in itertools.groupby(clock.calls)] == [
         ("slow", 1),
         ("quick", 3),
