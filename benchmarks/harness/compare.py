@@ -20,7 +20,7 @@ FAILED = "failed"
 """What the reason begins with if a variant should have worked."""
 _CHECKS = 4  # calls of each variant before it is timed: two for its error, a warm-up, one that is counted
 _FEWEST_CALLS = 3
-_ROUNDED = 1e-5  # products of narrow numbers are never closer to the truth than this
+ROUNDED = 1e-5  # products of narrow numbers are never closer to the truth than this
 _ABOVE_ROOF = 1.5  # how much longer a call takes, at a guess, than its arithmetic at the measured rate in float32
 
 
@@ -111,7 +111,7 @@ def _checked(comparison: Comparison, variant: Variant, device: str, row: Row, li
     row["error"] = _round(error, 2) if math.isfinite(error) else None
     if not error <= variant.tolerance:
         raise _SkippedError(f"error {error:.1e} is above the tolerance {variant.tolerance:.0e}")
-    if variant.flop and variant.precision != "fp32" and error < _ROUNDED:
+    if variant.flop and variant.precision != "fp32" and error < ROUNDED:
         raise _SkippedError(f"it computes in fp32 whatever it is told: the error in {variant.precision} is {error:.0e}")
     if device == "cuda":
         row["held_memory_mib"] = _round((torch.cuda.memory_allocated() - held) / counts.MIB)

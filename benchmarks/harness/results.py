@@ -42,31 +42,12 @@ LABELS: Mapping[str, type] = {
     "precision": str,
 }
 """What every row begins with."""
-FIGURES: Mapping[str, str] = {
-    "setup_s": "seconds to make the variant ready: folding, compiling, capturing",
-    "error": "largest difference from the truth, relative to the truth's largest value; null for no number at all",
-    "calls": "timed calls",
-    "time_ms": "the time that ratios and rates are made of: host_min_ms on the CPU, device_p50_ms on a GPU",
-    "ratio": "windows_per_s over that of the case's first variant: above 1 is faster",
-    "windows_per_s": "windows of a call over its time",
-    "host_min_ms": "by the host's clock: least",
-    "host_p50_ms": "median",
-    "host_p99_ms": "99th percentile",
-    "device_min_ms": "between two events on the GPU: least",
-    "device_p50_ms": "median",
-    "device_p99_ms": "99th percentile",
-    "operations": "PyTorch operators called from Python or from compiled code",
-    "kernels": "kernels that the GPU ran",
-    "busy_ms": "sum of their times",
-    "call_memory_mib": "most memory at a time that a call allocated beyond what was there before",
-    "held_memory_mib": "GPU memory that making the variant ready left allocated",
-    "mflop_per_window": "multiplications and additions in matrix products, one each, in millions",
-    "least_mib": "weights, input and output: what a call has to move at the least",
-    "load": "load average of the machine over the minute before the case was done",
-    "arithmetic_percent": "of the measured rate of matrix products in this precision",
-    "memory_percent": "of the measured copy rate, with least_mib moved by a call; above 100 where caches keep it",
-}
-"""Figures of a row, with their meaning."""
+FIGURES = frozenset(
+    ("setup_s", "error", "calls", "time_ms", "ratio", "windows_per_s", "host_min_ms", "host_p50_ms", "host_p99_ms")
+    + ("device_min_ms", "device_p50_ms", "device_p99_ms", "operations", "kernels", "busy_ms", "call_memory_mib")
+    + ("held_memory_mib", "mflop_per_window", "least_mib", "load", "arithmetic_percent", "memory_percent")
+)
+"""Figures of a row; `benchmarks/README.md` says what they mean."""
 ALWAYS = ("setup_s", "error", "calls", "time_ms", "windows_per_s", "host_min_ms", "host_p50_ms", "host_p99_ms")
 """Figures of every row that has a time."""
 ON_GPU = ("device_min_ms", "device_p50_ms", "device_p99_ms", "held_memory_mib")
@@ -105,7 +86,7 @@ def _check_row(place: str, row: Any) -> None:
     _require(row["device"] in DEVICES, f"{place}: unknown device {row['device']!r}")
     _require(row["precision"] in (*DTYPES, ALL[1]), f"{place}: unknown precision {row['precision']!r}")
     _require(row["batch"] > 0, f"{place}: expected a positive batch, got {row['batch']}")
-    unknown = set(row) - set(LABELS) - set(FIGURES) - {"skipped"}
+    unknown = set(row) - set(LABELS) - FIGURES - {"skipped"}
     _require(not unknown, f"{place}: unknown keys {sorted(unknown)}")
     if "skipped" in row:
         _require(isinstance(row["skipped"], str) and bool(row["skipped"]), f"{place}: expected a reason for a skip")
@@ -113,7 +94,7 @@ def _check_row(place: str, row: Any) -> None:
         return
     needed = (*ALWAYS, *(ON_GPU if row["device"] == "cuda" else ()))
     _require(set(needed) <= set(row), f"{place}: missing {sorted(set(needed) - set(row))}")
-    for figure in set(FIGURES) & set(row):
+    for figure in FIGURES & set(row):
         expected = int if figure in _WHOLE else int | float
         _require(isinstance(row[figure], expected), f"{place}: {figure}: expected a number, got {row[figure]!r}")
         low = float("-inf") if figure == "held_memory_mib" else 0  # setting up may free memory

@@ -134,6 +134,8 @@ class Session:
                     f"{self.out}: expected results of this {fact}, {self._facts[fact]}, to go on with; found those of "
                     f"{earlier[fact]}. Name another file, or delete this one."
                 )
+        if earlier["command"] != self._facts["command"]:
+            self._facts["command"] = f"{earlier['command']} && {self._facts['command']}"
         self._spent = earlier["seconds"]
         self._facts["roofs"] = earlier["roofs"]
         self._roofs = {device: roof.Roof(**ceilings) for device, ceilings in earlier["roofs"].items()}

@@ -118,7 +118,7 @@ def measure(runs: Sequence[Path], folder: str) -> dict[str, Any]:
             }
         )
     commands = [(run / COMMAND_FILE).read_text(encoding="utf-8").strip() for run in runs]
-    planned = min(checkpoint.read_config(run)["record"]["training"]["recipe"]["epochs"] for run in runs)
+    planned = min(checkpoint.read_config(run)["record"]["training"]["epochs"] for run in runs)
     done = min(_epochs_done(run) for run in runs)
     return {
         "commands": list(dict.fromkeys(commands)),

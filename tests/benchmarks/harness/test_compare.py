@@ -10,6 +10,7 @@ import torch
 from benchmarks.harness import compare
 from benchmarks.harness.case import TOLERANCE, Variant, products_in, relative_error
 from benchmarks.harness.compare import least_seconds
+from benchmarks.harness.roof import Roof
 from posegraph.errors import ConfigError
 from tests.benchmarks import toys
 
@@ -48,6 +49,28 @@ def test_wrong_variants_get_none(wrong) -> None:
     assert "is above the tolerance 2e-06" in found["wrong"]["skipped"]
     assert "time_ms" not in found["wrong"]
     assert "ratio" not in found["wrong"]
+    assert "time_ms" in found["plain"]
+
+
+def test_a_fallback_to_float32_is_no_result() -> None:
+    comparison = toys.doubling(plain=lambda x: x + x, narrow=lambda x: 2 * x, rounded=lambda x: 2.001 * x)
+    plain, *others = comparison.variants
+    others = [dataclasses.replace(variant, precision="bf16", tolerance=TOLERANCE["bf16"]) for variant in others]
+    found = rows(dataclasses.replace(comparison, variants=[plain, *others]))
+    assert found["narrow"]["skipped"] == "it computes in fp32 whatever it is told: the error in bf16 is 0e+00"
+    assert "time_ms" in found["rounded"]
+
+
+def test_a_precision_that_is_slow_here_is_left_out() -> None:
+    comparison = toys.doubling(plain=lambda x: x + x, narrow=lambda x: 2.001 * x)
+    plain, narrow = comparison.variants
+    narrow = dataclasses.replace(narrow, precision="bf16", tolerance=TOLERANCE["bf16"])
+    found = rows(dataclasses.replace(comparison, variants=[plain, narrow]), roof=Roof({"fp32": 96.0, "bf16": 1.0}, 9.0))
+    assert found["narrow"] == {
+        "variant": "narrow",
+        "precision": "bf16",
+        "skipped": "no fast bf16 here: products of large matrices reach 1 GFLOP/s, in fp32 96",
+    }
     assert "time_ms" in found["plain"]
 
 

@@ -73,6 +73,7 @@ def remove(key: str) -> Callable[[dict[str, Any]], None]:
         (change(calls=0.5), "calls: expected a number, got 0.5"),
         (change(error=None), "error: expected a number, got None"),
         (change(setup_s=-1), "setup_s: expected at least 0, got -1"),
+        (change(arithmetic_percent=5460.0), "arithmetic_percent: expected at most 100"),
         (change(host_min_ms=100.0), "host times do not rise"),
         (change(device="cuda"), r"missing \['device_min_ms'"),
         (remove("error"), r"missing \['error'\]"),

@@ -26,5 +26,7 @@ def test_percentages_are_those_of_the_ceilings() -> None:
     found = results.with_percents(row, {"cpu": toys.ROOF.to_json()})
     assert found["arithmetic_percent"] == pytest.approx(20.0)  # 20 of 100 GFLOP/s
     assert found["memory_percent"] == pytest.approx(10.0)  # 10 MB in 10 ms are 1 of 10 GB/s
+    over = results.with_percents(row | {"windows_per_s": 1000.0}, {"cpu": toys.ROOF.to_json()})
+    assert "arithmetic_percent" not in over  # 200 of 100 GFLOP/s: the ceiling was not reached
     skipped = {"device": "cpu", "skipped": "why"}
     assert results.with_percents(skipped, {"cpu": toys.ROOF.to_json()}) == skipped

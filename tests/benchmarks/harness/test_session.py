@@ -20,7 +20,7 @@ def _known_ceilings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(cases: list[Case], out: Path, seconds: float = 10.0, **options) -> Session:
-    return Session(cases, out, seconds=seconds, command="test", **{"commit": "0123456789ab", **options})
+    return Session(cases, out, seconds=seconds, **{"command": "test", "commit": "0123456789ab", **options})
 
 
 def test_the_file_is_written_after_each_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,13 +52,14 @@ def test_a_later_run_measures_what_is_missing(tmp_path: Path) -> None:
     start(cases, out, seconds=-1).measure(cases[1])
     before = results.read(out)
     assert before["rows"][1]["skipped"] == "the time of the run was over"
-    again = start(cases, out)
+    again = start(cases, out, command="more")
     for case in cases:
         again.measure(case)
     after = results.read(out)
     assert after["rows"][0] == before["rows"][0]
     assert "time_ms" in after["rows"][1]
     assert after["seconds"] >= before["seconds"]
+    assert after["command"] == "test && more"
 
 
 def test_results_of_other_code_or_machines_are_left_alone(tmp_path: Path) -> None:
@@ -112,5 +113,7 @@ def test_a_case_that_cannot_be_prepared_is_a_failure(tmp_path: Path, monkeypatch
 
 def test_the_machine_is_described() -> None:
     assert all(load >= 0 for load in machine.load().values())
-    assert set(machine.describe()) == set(results.MACHINE)
+    found = machine.describe()
+    assert set(found) == {*results.MACHINE, *results.MACHINE_MAYBE}
+    assert set(found["instructions"]) <= {name for name, has in torch.cpu.get_capabilities().items() if has}
     assert machine.without_device("cpu") is None

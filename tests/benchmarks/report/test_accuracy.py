@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -38,7 +39,13 @@ def results(tmp_path: Path) -> Path:
         {"seed": seed, "epoch": 7 + seed, "validation": 30.0 + seed, "result": own.to_json()}
         for seed, own in enumerate([result(20, 30, 40, 50, 60), result(22, 30, 40, 50, 68)])
     ]
-    content = {"label": "`traj-gcn`", "commands": [COMMAND], "training": "for a while", "seeds": seeds}
+    content = {
+        "label": "`traj-gcn`",
+        "commands": [COMMAND],
+        "training": "for a while",
+        "epochs": {"done": 9, "planned": 9},
+    }
+    content["seeds"] = seeds
     (folder / "traj-gcn.json").write_text(json.dumps(content))
     rows = [
         {"name": "base", "model": "graph-mixer", "num_parameters": 1234, "errors": [30.0, 32.0], "ensemble": 29.5},
@@ -62,13 +69,45 @@ def test_the_page_has_the_numbers_of_the_files(results, tmp_path, monkeypatch):
     text = page.read_text()
     own = cells(text, "`traj-gcn`, 2 seeds")
     assert own[1:] == ["measured here", "36.00", "38.00", "40.00", "42.00", "44.00", "46.00", "41.00 ± 1.41"]
-    by_action = text.partition("Mean over the six frames, by action:")[2]
+    by_action = text.partition("Mean over the six frames, by action")[2]
     assert cells(by_action, "`traj-gcn`, 2 seeds")[2:] == ["21.00", "30.00", "40.00", "50.00", "64.00"]
-    walking = text.partition("### walking")[2]
+    walking = text.partition("Frames of walking")[2]
     assert cells(walking, "`traj-gcn`, 2 seeds")[-1] == "64.00"
     assert COMMAND in text
     runs = text.partition("## Runs")[2]
     assert cells(runs, "`traj-gcn`, 2 seeds")[1:] == ["7, 8", "30.00, 31.00", "40.00, 42.00", "for a while"]
+
+
+def test_unfinished_runs_are_in_no_table_of_systems(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "WEIGHTS", tmp_path / "none")
+    content = json.loads((results / "traj-gcn.json").read_text())
+    cut = content | {"label": "`cut short`", "epochs": {"done": 11, "planned": 100}}
+    (results / "cut.json").write_text(json.dumps(cut))
+    text = accuracy.render(results)
+    systems, _, rest = text.partition("## Unfinished runs")
+    assert "cut short" not in systems
+    assert cells(rest, "`cut short`, 2 seeds") == ["`cut short`, 2 seeds", "11 of 100", "41.00 ± 1.41", "for a while"]
+    assert "`traj-gcn`" not in rest.partition("## ")[0]
+    assert "Unfinished" not in accuracy.render(_without(results, "cut.json"))
+
+
+def _without(folder: Path, name: str) -> Path:
+    (folder / name).unlink()
+    return folder
+
+
+def test_runs_must_say_how_far_they_came(results):
+    content = json.loads((results / "traj-gcn.json").read_text())
+    del content["epochs"]
+    (results / "traj-gcn.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"traj-gcn.json: epochs: expected how many are done and planned"):
+        accuracy.measured(results)
+
+
+def test_no_committed_run_says_in_words_that_it_is_unfinished():
+    for system, content in accuracy.measured(accuracy.FOLDER):
+        words = re.search(r"(\d+) of (\d+) epochs", content["training"])
+        assert words is None, f"{system.name}: epochs are numbers"
 
 
 def test_published_numbers_stand_beside(results, tmp_path, monkeypatch):
@@ -141,6 +180,7 @@ def test_runs_are_measured(stand_in_runs, tmp_path):
     content = json.loads((tmp_path / "tiny.json").read_text())
     assert (content["label"], content["commands"]) == ("`tiny`", [COMMAND])
     assert [seed["seed"] for seed in content["seeds"]] == [0, 1]
+    assert content["epochs"] == {"done": 1, "planned": 1}
     test = data.load("cmu", "samples", split="test")
     for run, seed in zip(runs, content["seeds"], strict=True):
         model = checkpoint.load(run)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from benchmarks.report import chosen, page, pictures, plots, tables
+from benchmarks.report import chosen, markdown, page, pictures, plots, tables
 from tests.benchmarks import toys
 
 RUNS = page.load()
@@ -19,8 +20,8 @@ def test_the_committed_page_is_that_of_the_committed_results() -> None:
 
 def test_the_how_to_quotes_the_committed_results() -> None:
     text = page.HOW_TO.read_text(encoding="utf-8")
-    assert text == page.with_headline(text, RUNS[page.HEADLINE_RUN]), "run: python -m benchmarks.report.page"
-    assert page.headline(RUNS[page.HEADLINE_RUN]) in text
+    assert text == page.with_headline(text, RUNS[page.MAIN_RUN]), "run: python -m benchmarks.report.page"
+    assert page.headline(RUNS[page.MAIN_RUN]) in text
 
 
 def test_the_committed_pictures_are_those_of_the_committed_results() -> None:
@@ -51,7 +52,7 @@ def results() -> dict:
             toys.row("einsum", 1.0, kind="layers", subject="GraphConv", setting="forward", ratio=2.0),
             toys.row("GCNConv", 16.0, kind="layers", subject="GraphConv", setting="forward", ratio=0.125),
             *(
-                toys.row(name, time, kind="scaling", setting=f"joints={joints}", batch=16, ratio=ratio)
+                toys.row(name, time, kind="scaling", setting=f"joints={joints}", batch=16, ratio=ratio, calls=20)
                 for joints in (10, 20)
                 for name, time, ratio in (("plain", 0.4 * joints, 1.0), ("onnx", 0.1 * joints, 4.0))
             ),
@@ -80,6 +81,36 @@ def test_tables_hold_the_figures() -> None:
     assert "| `msrgcn-released` | 16 | fused | fp32 | 60 | 90 | 120 | 1.50 |" in tables.training(content)
     assert "| GraphConv | forward | 1 | 2 | 0.50 | GCNConv 8.00 |" in tables.layers(content)
     assert "| `msrgcn-released` | joints | 20 | 200 | 8 | onnx | 2 | 4.0 |" in tables.growth(content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "doubt"),
+    [
+        ({"time_ms": 3.0}, "the time falls while the work grows, so something disturbed the measurement"),
+        ({"calls": 3}, "3 calls of some points, too few; 20 are needed"),
+    ],
+)
+def test_growth_that_cannot_be_believed_is_left_out(changes: dict, doubt: str) -> None:
+    content = results()
+    rows = [row for row in content["rows"] if row["setting"] == "joints=20" and row["variant"] == "plain"]
+    rows[0].update(changes)
+    assert tables.growth(content) == f"* Left out, `msrgcn-released` along joints: {doubt}.\n"
+    assert chosen.growth(content)[0] == {}
+
+
+def test_one_table_and_one_picture_stand_open() -> None:
+    text = page.render(RUNS)
+    shown = re.sub(r"<details.*?</details>", "", text, flags=re.DOTALL)
+    assert len(re.findall(r"^\| ---", shown, flags=re.MULTILINE)) == 1
+    assert shown.count("](assets/") == 1
+    assert text.count("<details") == text.count("</details>")
+
+
+def test_instruction_sets_are_shown() -> None:
+    content = results()
+    assert "Processor family not recorded; instruction sets: not recorded." in page.render({"cpu": content})
+    content["machine"] |= {"family": "family 25 model 17", "instructions": ["avx2", "avx512_bf16"]}
+    assert "Processor family 25 model 17; instruction sets: avx2, avx512_bf16." in page.render({"cpu": content})
 
 
 def test_load_is_shown() -> None:
@@ -150,4 +181,4 @@ def test_a_page_without_results_has_no_tables() -> None:
 
 @pytest.mark.parametrize(("value", "text"), [(0.01234, "0.0123"), (12.34, "12.3"), (1234.5, "1,234")])
 def test_milliseconds(value: float, text: str) -> None:
-    assert chosen.ms(value) == text
+    assert markdown.ms(value) == text

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmarks.suites import scaling
+from benchmarks.suites.subjects import subject
 
 
 @pytest.mark.parametrize(
