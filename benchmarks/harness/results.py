@@ -16,6 +16,7 @@ from benchmarks.harness.counts import MIB
 
 FORMAT_VERSION = 2
 FOLDER = Path(__file__).parents[1] / "results"
+ACCURACY = FOLDER / "accuracy"
 
 FACTS: Mapping[str, type] = {
     "format_version": int,
@@ -42,15 +43,14 @@ LABELS: Mapping[str, type] = {
     "precision": str,
 }
 """What every row begins with."""
-FIGURES = frozenset(
-    ("setup_s", "error", "calls", "time_ms", "ratio", "windows_per_s", "host_min_ms", "host_p50_ms", "host_p99_ms")
-    + ("device_min_ms", "device_p50_ms", "device_p99_ms", "operations", "kernels", "busy_ms", "call_memory_mib")
-    + ("held_memory_mib", "mflop_per_window", "least_mib", "load", "arithmetic_percent", "memory_percent")
-)
-"""Figures of a row; `benchmarks/README.md` says what they mean."""
 ALWAYS = ("setup_s", "error", "calls", "time_ms", "windows_per_s", "host_min_ms", "host_p50_ms", "host_p99_ms")
 """Figures of every row that has a time."""
 ON_GPU = ("device_min_ms", "device_p50_ms", "device_p99_ms", "held_memory_mib")
+FIGURES = {
+    *(*ALWAYS, *ON_GPU, "ratio", "operations", "kernels", "busy_ms", "call_memory_mib", "mflop_per_window"),
+    *("least_mib", "load", "arithmetic_percent", "memory_percent"),
+}
+"""All figures of a row; `benchmarks/README.md` says what they mean."""
 _WHOLE = ("calls", "operations", "kernels")
 
 

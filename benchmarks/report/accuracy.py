@@ -1,20 +1,15 @@
-"""Errors of training runs beside published ones: measure them, and write the documentation's page.
+"""Write the documentation's page of accuracy: errors of training runs beside published ones.
 
-python -m benchmarks.report.accuracy --measure RUN [RUN ...] --label NAME --data DIR
-python -m benchmarks.report.accuracy --ensemble WEIGHTS WEIGHTS [...] --label NAME --data DIR
 python -m benchmarks.report.accuracy
 
-The first command evaluates the checkpoints of runs that differ by their seed on the test clips and writes
-``results/accuracy/NAME.json``, the second does so with the mean forecast of weights of the library. The third makes the
-page from all these files, from the cards of the weights in the library and from the comparison of recipes.
+They come from the files in ``results/accuracy/``, from the cards of the weights in the library and from the comparison
+of recipes.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import shlex
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,19 +18,13 @@ from typing import Any
 
 from benchmarks.experiments import recipes
 from benchmarks.harness.machine import ROOT
-from benchmarks.harness.results import FOLDER as RESULTS
+from benchmarks.harness.results import ACCURACY as FOLDER
 from benchmarks.harness.results import write_text
 from benchmarks.report import zoo
 from benchmarks.report.markdown import folded, mean_and_spread, table
-from posegraph import checkpoint, data, weights
 from posegraph.checkpoint.card import published_beside
-from posegraph.cli.train import COMMAND_FILE
-from posegraph.evaluation.evaluate import evaluate
-from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
-from posegraph.training.distributed import default_device
 
-FOLDER = RESULTS / "accuracy"
 RECIPES = "recipes.json"
 SEARCH = "search.json"
 _NO_SYSTEM = (RECIPES, SEARCH)
@@ -82,81 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.report.accuracy", description=__doc__.partition("\n")[0]
     )
-    parser.add_argument("--measure", type=Path, nargs="+", metavar="RUN", help="runs that differ by their seed")
-    parser.add_argument("--ensemble", nargs="+", choices=weights.references(), metavar="WEIGHTS", help="MODEL/NAME")
-    parser.add_argument("--label", help="name of the runs, and of the file")
-    parser.add_argument("--data", help="folder of the CMU benchmark, for --measure and --ensemble")
     parser.add_argument("--results", type=Path, default=FOLDER, help="folder of the files")
     parser.add_argument("--out", type=Path, default=PAGE, help="page to write")
     options = parser.parse_args(arguments)
-    if not options.measure and not options.ensemble:
-        write_text(options.out, render(options.results))
-        return
-    if not options.label or not options.data:
-        parser.error("--measure and --ensemble need --label and --data")
-    if options.measure:
-        content = {"label": f"`{options.label}`", **measure(options.measure, options.data)}
-    else:
-        content = measure_together(options.ensemble, options.label, options.data)
-    write_text(options.results / f"{options.label}.json", json.dumps(content, indent=1) + "\n")
-
-
-def measure(runs: Sequence[Path], folder: str) -> dict[str, Any]:
-    """Evaluate the checkpoints of runs; the content of a file of results."""
-    test = data.load("cmu", folder, split="test")
-    seeds = []
-    for run in runs:
-        model = checkpoint.load(run, device=default_device())
-        training, validation = model.record["training"], model.record.get("validation")
-        frames = {"observed_frames": model.observed_frames, "future_frames": model.future_frames}
-        seeds.append(
-            {
-                "seed": training["seed"],
-                "epoch": training["epoch"],
-                "validation": None if validation is None else Result.from_json(validation).mean,
-                "result": evaluate(model, test, Protocol.named(test, "all", **frames)).to_json(),
-            }
-        )
-    commands = [(run / COMMAND_FILE).read_text(encoding="utf-8").strip() for run in runs]
-    planned = min(checkpoint.read_config(run)["record"]["training"]["epochs"] for run in runs)
-    done = min(_epochs_done(run) for run in runs)
-    return {
-        "commands": list(dict.fromkeys(commands)),
-        "training": "",
-        "epochs": {"done": done, "planned": planned},
-        "seeds": seeds,
-    }
-
-
-def _epochs_done(run: Path) -> int:
-    """Epochs that a run completed, by its log."""
-    with (run / "log.csv").open(newline="", encoding="utf-8") as file:
-        return max(int(row["epoch"]) for row in csv.DictReader(file))
-
-
-def measure_together(references: Sequence[str], label: str, folder: str) -> dict[str, Any]:
-    """Evaluate the mean forecast of weights of the library; the content of a file of results."""
-    test = data.load("cmu", folder, split="test")
-    models = [checkpoint.load(weights.folder(reference), device=default_device()) for reference in references]
-    result = evaluate(recipes.Ensemble(models), test, Protocol.named(test, "all"))
-    command = [
-        "python",
-        "-m",
-        "benchmarks.report.accuracy",
-        "--ensemble",
-        *references,
-        "--label",
-        label,
-        "--data",
-        "DIR",
-    ]
-    return {
-        "label": f"mean forecast of {' and '.join(f'`{reference}`' for reference in references)}",
-        "commands": [shlex.join(command)],
-        "training": "",
-        "epochs": None,
-        "seeds": [{"seed": None, "epoch": "", "validation": None, "result": result.to_json()}],
-    }
+    write_text(options.out, render(options.results))
 
 
 def measured(folder: Path) -> list[tuple[System, Mapping[str, Any]]]:

@@ -152,25 +152,25 @@ def _machine(content: Content) -> str:
     for roof in content["roofs"].values():
         rates = ", ".join(f"{rate:,.0f} GFLOP/s in {precision}" for precision, rate in roof["gflop_per_s"].items())
         lines.append(f"Large matrix products reach {rates}; copies {roof['copy_gb_per_s']:,.0f} GB/s.")
-    return " ".join(lines) + f" Measured on {content['date']}; float32 unless said.\n"
+    lines.append(f"Measured on {content['date']}; float32 unless said.")
+    loads = [row["load"] for row in results.measured(content["rows"]) if "load" in row]
+    if loads:
+        lines.append(
+            f"On average {fmean(loads):.1f} programs computed at a time, this one included: where the median is far "
+            "above the least time, others had the processor."
+        )
+    return " ".join(lines) + "\n"
 
 
 def _run(content: Content) -> str:
     """Which code was measured how."""
     machine = content["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version is not None)
-    text = (
+    return (
         f"Commit `{content['commit']}`, {machine['platform']}, {machine['cores']} cores, {machine['threads']} of them "
         f"used, Python {machine['python']}, {versions}. Measured in {content['seconds'] / 60:.0f} minutes by "
         f"`{content['command']}`.\n"
     )
-    loads = [row["load"] for row in results.measured(content["rows"]) if "load" in row]
-    if loads:
-        text += (
-            f"\nOn average {fmean(loads):.1f} programs computed at a time, this one included: where medians are far "
-            "above the least time, others had the processor.\n"
-        )
-    return text
 
 
 def _with_picture(text: str, stem: str, what: str, meaning: str) -> str:

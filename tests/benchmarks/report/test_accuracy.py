@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from benchmarks.report import accuracy, zoo
-from posegraph import checkpoint, data
-from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation import published
-from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
-from tests.weights.standin import REFERENCE
 
 COMMAND = "posegraph train traj-gcn --dataset cmu --data DIR --out RUN"
 SYSTEM = ("MSR-GCN", "MSR-GCN repository, README.md")
@@ -169,40 +164,3 @@ def test_the_page_is_that_of_the_committed_results():
 def test_nothing_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "WEIGHTS", tmp_path)
     assert accuracy.render(tmp_path).endswith("No results come with this version.\n")
-
-
-def test_runs_are_measured(stand_in_runs, tmp_path):
-    runs = [shutil.copytree(run, tmp_path / run.name) for run in stand_in_runs]
-    for run in runs:
-        (run / COMMAND_FILE).write_text(COMMAND + "\n")
-    arguments = ["--measure", *map(str, runs), "--label", "tiny", "--data", "samples"]
-    accuracy.main([*arguments, "--results", str(tmp_path)])
-    content = json.loads((tmp_path / "tiny.json").read_text())
-    assert (content["label"], content["commands"]) == ("`tiny`", [COMMAND])
-    assert [seed["seed"] for seed in content["seeds"]] == [0, 1]
-    assert content["epochs"] == {"done": 1, "planned": 1}
-    test = data.load("cmu", "samples", split="test")
-    for run, seed in zip(runs, content["seeds"], strict=True):
-        model = checkpoint.load(run)
-        expected = evaluate(model, test, Protocol.named(test, "all"))
-        assert Result.from_json(seed["result"]).mean == pytest.approx(expected.mean)
-        assert seed["validation"] == pytest.approx(Result.from_json(model.record["validation"]).mean)
-
-
-def test_weights_are_measured_together(shipped, tmp_path):
-    options = ["--label", "both", "--data", "samples", "--results", str(tmp_path)]
-    accuracy.main(["--ensemble", REFERENCE, REFERENCE, *options])
-    content = json.loads((tmp_path / "both.json").read_text())
-    assert content["label"] == f"mean forecast of `{REFERENCE}` and `{REFERENCE}`"
-    assert content["commands"] == [
-        f"python -m benchmarks.report.accuracy --ensemble {REFERENCE} {REFERENCE} --label both --data DIR"
-    ]
-    test = data.load("cmu", "samples", split="test")
-    alone = evaluate(checkpoint.load(shipped / REFERENCE), test, Protocol.named(test, "all"))
-    assert Result.from_json(content["seeds"][0]["result"]).mean == pytest.approx(alone.mean)
-
-
-def test_a_label_and_data_are_needed(stand_in_runs, capsys):
-    with pytest.raises(SystemExit):
-        accuracy.main(["--measure", str(stand_in_runs[0])])
-    assert "--measure and --ensemble need --label and --data" in capsys.readouterr().err
