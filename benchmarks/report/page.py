@@ -43,6 +43,7 @@ left out; where posegraph is slower stands here as well. `benchmarks/README.md` 
   reach in the same precision and run. It is empty where it would be above 100: then the ceiling was not reached.
 * **A fallback is no result.** Where products in bf16 are slower than in fp32, the processor has no instructions for
   them and nothing is timed in bf16. A backend whose bf16 is as exact as fp32 computes in fp32, and gets no time either.
+  An earlier file of an AMD processor, with 1 GFLOP/s in bf16, held such fallbacks, did not reproduce and was removed.
 * **Growth** is shown where all points have {MIN_CALLS} calls or more and more work never takes less time; otherwise
   something disturbed the measurement, and the curve is named without its figures.
 
