@@ -4,7 +4,6 @@ PYTHON ?= python3
 VENV ?= .venv
 TORCH_INDEX ?=
 ARGS ?=
-BUDGET ?= 600
 
 ifeq ($(strip $(VENV)),)
 BIN :=
@@ -35,7 +34,6 @@ help:  ## list the targets and settings
 	@echo
 	@echo "Settings (after the target, as in: make test ARGS=tests/data)"
 	@echo "  ARGS=...          more arguments for the tool: pytest, mkdocs serve or posegraph demo"
-	@echo "  BUDGET=600        seconds that make bench may take"
 	@echo "  PYTHON=python3    the Python (3.11 or later) that makes the environment"
 	@echo "  VENV=.venv        the environment to make, with the exact versions of constraints.txt"
 	@echo "  VENV=             make none and install nothing: use the active environment, its torch included"
@@ -63,8 +61,8 @@ docs: $(DEV_STAMP)  ## build the documentation into site/; a broken link is an e
 docs-serve: $(DEV_STAMP)  ## show the documentation on this machine while you edit it
 	$(PY) -m mkdocs serve $(ARGS)
 
-bench: $(DEV_STAMP)  ## time models, training steps and layers; results in .benchmarks/results.json
-	$(PY) -m pytest benchmarks --benchmark-only --budget $(BUDGET) $(ARGS)
+bench: $(DEV_STAMP)  ## time models, training steps and layers with pytest-benchmark, in about five minutes
+	$(PY) -m pytest benchmarks --benchmark-only --benchmark-max-time 0.3 --benchmark-min-rounds 3 $(ARGS)
 
 clean:  ## remove everything that these targets made
 	rm -rf .venv site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .benchmarks .coverage htmlcov

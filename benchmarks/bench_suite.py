@@ -1,73 +1,72 @@
-"""All cases as tests of pytest-benchmark: one test a variant, one group a case.
+"""Forecasts, training steps and layers as tests of pytest-benchmark, which measures by itself.
 
-The variants of a case are measured together, taking turns, when the first of them is asked for. Their times are then
-replayed to pytest-benchmark, whose tables, files and comparisons work as always.
+One test a variant, one group a case. A variant whose result is wrong fails; one that does not work here is skipped.
+Each is timed alone, one after another: compare times of a quiet machine. For ratios on a busy one, where variants take
+turns, there is ``python -m benchmarks.run``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import pytest
 
-from benchmarks import suite
-from benchmarks.case import ALL, Case
-from benchmarks.compare import FAILED, Outcome
-from benchmarks.machine import without_device
-from benchmarks.session import Session
-from benchmarks.timing import Sample
+from benchmarks.harness.case import DEVICES, Case, Comparison, Key
+from benchmarks.harness.machine import without_device
+from benchmarks.suites import all as suite
+from benchmarks.suites.inference import HEADLINE
+from posegraph.errors import PosegraphError
+
+BATCHES = {"inference": (1, 16), "layers": (16,), "scaling": ()}
 
 
-class Replay:
-    """A clock that stands still but for the times that are played."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def play(self, samples: Sequence[Sample]) -> Callable[[], None]:
-        """A function whose calls take, by this clock, as long as the samples did."""
-        seconds = iter([s.host_s if s.device_s is None else s.device_s for s in samples])
-
-        def call() -> None:
-            self.now += next(seconds)
-
-        return call
+def cases() -> list[Case]:
+    """Cases that are quickly ready, on the devices of this machine: forecasts of all models, steps of the main ones."""
+    found = suite.cases([device for device in DEVICES if without_device(device) is None])
+    return [
+        case
+        for case in found
+        if (case.kind == "layers" or not case.setting)  # other settings are of what compiles for long
+        and (case.subject in HEADLINE if case.kind == "training" else case.batch in BATCHES[case.kind])
+    ]
 
 
-CLOCK = Replay()
 PARAMETERS = [
-    pytest.param(case, variant, id=f"{case} {' '.join(variant)}".replace(" ", "-"))
-    for case in suite.cases()
-    for variant in (case.variants if without_device(case.device) is None else [ALL])
+    pytest.param(case, key, id=f"{case} {' '.join(key)}".replace(" ", "-")) for case in cases() for key in case.variants
 ]
 
 
-@pytest.fixture(scope="session")
-def outcomes(session: Session) -> Callable[[Case], dict[tuple[str, str], Outcome]]:
-    """The outcomes of a case, by variant and precision; measured once."""
-    known: dict[str, dict[tuple[str, str], Outcome]] = {}
-
-    def of(case: Case) -> dict[tuple[str, str], Outcome]:
-        if str(case) not in known:
-            measured = session.measure(case)
-            known[str(case)] = {(outcome.row["variant"], outcome.row["precision"]): outcome for outcome in measured}
-        return known[str(case)]
-
-    return of
+@lru_cache(maxsize=1)  # tests of a case come one after another
+def prepared(case: Case) -> Comparison:
+    return case.prepare()
 
 
-@pytest.mark.benchmark(timer=CLOCK)
-@pytest.mark.parametrize(("case", "variant"), PARAMETERS)
-def test_case(benchmark: Any, outcomes: Any, case: Case, variant: tuple[str, str]) -> None:
-    found = outcomes(case)
-    outcome = found.get(variant) or found[ALL]
-    reason = outcome.row.get("skipped")
-    if reason is not None:
-        (pytest.fail if reason.startswith(FAILED) else pytest.skip)(reason)
+@pytest.mark.parametrize(("case", "key"), PARAMETERS)
+def test_speed(benchmark: Any, case: Case, key: Key) -> None:
+    comparison = prepared(case)
+    variant = next(variant for variant in comparison.variants if variant.key == key)
+    try:
+        with comparison.around():
+            run = variant.prepare()
+            error = comparison.error(variant, run)
+    except PosegraphError as reason:
+        pytest.skip(str(reason))
+    assert error <= variant.tolerance
     benchmark.group = str(case)
-    benchmark.extra_info.update(outcome.row)
-    benchmark.pedantic(CLOCK.play(outcome.samples), rounds=len(outcome.samples))
+    benchmark.extra_info.update(case.labels, variant=variant.name, precision=variant.precision, error=error)
+    with comparison.around():
+        benchmark(_until_done(run, case.device), comparison.inputs[0].to(case.device))
+
+
+def _until_done(run: Any, device: str) -> Any:
+    """On a GPU, a call that waits until the result is there."""
+    if device == "cpu":
+        return run
+    import torch
+
+    def call(value: torch.Tensor) -> None:
+        run(value)
+        torch.cuda.synchronize()
+
+    return call

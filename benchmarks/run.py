@@ -15,10 +15,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import results, suite
-from benchmarks.case import DEVICES, KINDS
-from benchmarks.compare import FAILED
-from benchmarks.session import Session
+from benchmarks.harness import results
+from benchmarks.harness.case import DEVICES, KINDS
+from benchmarks.harness.compare import FAILED
+from benchmarks.harness.session import Session
+from benchmarks.suites import all as suite
 from posegraph import registry
 
 

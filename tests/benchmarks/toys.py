@@ -6,11 +6,9 @@ from typing import Any
 
 import torch
 
-from benchmarks.case import Case
-from benchmarks.compare import Comparison, Variant
-from benchmarks.precision import TOLERANCE, relative_error
-from benchmarks.roof import Roof
-from benchmarks.timing import Run
+from benchmarks.harness.case import TOLERANCE, Case, Comparison, Variant, relative_error
+from benchmarks.harness.roof import Roof
+from benchmarks.harness.timing import Run
 
 ROOF = Roof({"fp32": 100.0, "bf16": 200.0}, 10.0)
 NARROW = (("channels", 8), ("num_blocks", 1))
