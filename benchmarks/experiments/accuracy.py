@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.experiments.recipes import Ensemble
+from benchmarks.harness import machine
 from benchmarks.harness.results import ACCURACY, write_text
 from posegraph import checkpoint, data, weights
 from posegraph.cli.train import COMMAND_FILE
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import Result
-from posegraph.training.distributed import default_device
 
 MODULE = "benchmarks.experiments.accuracy"
 
@@ -50,7 +50,7 @@ def measure(runs: Sequence[Path], folder: str) -> dict[str, Any]:
     test = data.load("cmu", folder, split="test")
     seeds = []
     for run in runs:
-        model = checkpoint.load(run, device=default_device())
+        model = checkpoint.load(run, device=machine.default_device())
         training, validation = model.record["training"], model.record.get("validation")
         frames = {"observed_frames": model.observed_frames, "future_frames": model.future_frames}
         seeds.append(
@@ -81,7 +81,7 @@ def _epochs_done(run: Path) -> int:
 def measure_together(references: Sequence[str], label: str, folder: str) -> dict[str, Any]:
     """Evaluate the mean forecast of weights of the library; the content of a file of results."""
     test = data.load("cmu", folder, split="test")
-    models = [checkpoint.load(weights.folder(reference), device=default_device()) for reference in references]
+    models = [checkpoint.load(weights.folder(reference), device=machine.default_device()) for reference in references]
     result = evaluate(Ensemble(models), test, Protocol.named(test, "all"))
     command = ["python", "-m", MODULE, "--ensemble", *references, "--label", label, "--data", "DIR"]
     return {

@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(given)
     started = time.monotonic()
     motion = data.load("cmu", options.data, split="train")
-    device = options.device or default_device()
+    device = options.device or machine.default_device()
     content = json.loads(options.out.read_text(encoding="utf-8")) if options.out.exists() else {"rows": []}
     words = [word if i == 0 or given[i - 1] != "--data" or word == "samples" else "DIR" for i, word in enumerate(given)]
     content |= {

@@ -14,10 +14,10 @@ from posegraph.layers import (
     GraphGRUCell,
 )
 from posegraph.layers.normalizers import ZScoreNormalizer
-from posegraph.models.authors.dmgnn import convert_state
-from posegraph.models.base import ForecastModel
 from posegraph.models._dmgnn_config import DMGNNConfig
 from posegraph.models._dmgnn_encoder import Encoder, graphs_of, parts_and_bodies
+from posegraph.models.authors.dmgnn import convert_state
+from posegraph.models.base import ForecastModel
 from posegraph.recipe import Optimizer, Recipe, Sampling, Schedule
 from posegraph.registry import register
 from posegraph.skeleton.skeleton import Skeleton
