@@ -64,14 +64,18 @@ def forecast(
         else:
             from posegraph import viz
 
-            draw = viz.animate if path.suffix == ".gif" else viz.pose_strip
-            draw(
-                result.observed,
-                result.forecast,
-                result.truth,
-                skeleton=result.skeleton,
-                path=path,
-                label_fps=motion.label_fps,
-                title=f"{loaded.registry_name} on {chosen.name} ({motion.name})",
-            )
+            title = f"{loaded.registry_name} on {chosen.name} ({motion.name})"
+            if path.suffix == ".gif":
+                viz.animate({loaded.registry_name or "forecast": result}, path, title=title, root=chosen.root)
+            else:
+                viz.pose_strip(
+                    result.observed,
+                    result.forecast,
+                    result.truth,
+                    skeleton=result.skeleton,
+                    path=path,
+                    fps=result.fps,
+                    label_fps=motion.label_fps,
+                    title=title,
+                )
         print(f"written to {path}")

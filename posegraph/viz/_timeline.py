@@ -101,6 +101,22 @@ class Timeline:
         way = RootMotion(self.root.positions[frames].double(), rotations)
         return way.to_world(torch.from_numpy(poses)).numpy()
 
+    @property
+    def heading(self) -> float:
+        """Degrees about the vertical that the body's front is turned by at the first frame, towards its left.
+
+        It comes from joints that mirror one another; 0 where there are none.
+        """
+        pose = self.axes(self.in_world(self.known[:1], 0))[0]
+        pairs = [(self.skeleton.index(left), self.skeleton.index(right)) for left, right in self.skeleton.mirrored]
+        left = sum((pose[i] - pose[j] for i, j in pairs), np.zeros(3))
+        return float(np.degrees(np.arctan2(-left[2], left[0])))
+
+    def axes(self, points: np.ndarray) -> np.ndarray:
+        """Points along other axes: x to the left of a body that is not turned, y up, z to its front."""
+        up = "xyz".index(self.skeleton.up)
+        return points[..., [(up + 2) % 3, up, (up + 1) % 3]]
+
     def _window(self, now: int, poses: np.ndarray) -> Window:
         true = self.known[now : now + len(poses)]
         return Window(now, poses, tuple(_poses.errors(poses, true)) if len(true) == len(poses) else None)

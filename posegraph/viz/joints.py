@@ -36,6 +36,7 @@ def joint_error_map(
     protocol: str,
     poses: _poses.Poses | None = None,
     worst: int = 3,
+    fps: float | None = None,
     label_fps: float | None = None,
     title: str | None = None,
     unit: str = "mm",
@@ -57,7 +58,8 @@ def joint_error_map(
         poses: Poses ``(frames, joints, 3)`` of all joints. The errors are drawn on that of them, or on the rest pose,
             whose joints are farthest apart. Needed where joints of the rest pose hide one another, as those of h36m.
         worst: Number of joints to list, from 1 to 8.
-        label_fps: Frame rate behind millisecond labels; without it only frames are counted.
+        fps: Frames a second behind the times of the picture; without it only frames are counted.
+        label_fps: Frame rate that published tables assume; where it differs, their label stands beside the time.
         title: Line above the picture.
         unit: Unit of the errors.
         azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
@@ -90,7 +92,7 @@ def joint_error_map(
         'joints.png'
     """
     path = _style.check_path(path, ".png")
-    _labels.check_label_fps(label_fps)
+    rate = _labels.Rate(fps, label_fps)
     _labels.check_rising(frames)
     check_choice("worst", worst, range(1, 9))
     if not errors:
@@ -98,12 +100,12 @@ def joint_error_map(
     drawn = _poses.drawable(skeleton)
     sites = _sites(drawn, skeleton)
     panels = {
-        name: _panels(name, _checked(name, own, skeleton, len(frames)), skeleton, sites, frames, label_fps)
+        name: _panels(name, _checked(name, own, skeleton, len(frames)), skeleton, sites, frames, rate)
         for name, own in errors.items()
     }
     scene = Scene(drawn, (_pose(skeleton, drawn, sites, poses, azimuth, elevation)[None],), azimuth, elevation)
     with _style.default_style():
-        header = _style.Header(title, [protocol], _style.WIDTH)
+        header = _style.Header(title, [protocol, *rate.notes(frames[-1])], _style.WIDTH)
         return _style.save_png(_figure(scene, _rows(panels), header, worst, unit), path)
 
 
@@ -140,7 +142,7 @@ def _panels(
     skeleton: Skeleton,
     sites: Sequence[int],
     frames: Sequence[int],
-    label_fps: float | None,
+    rate: _labels.Rate,
 ) -> list[_Panel]:
     """One panel a frame."""
     joints = range(skeleton.num_joints) if errors.shape[1] == skeleton.num_joints else skeleton.used
@@ -149,7 +151,7 @@ def _panels(
         by_joint = dict(zip(joints, row, strict=True))
         shown = sorted((joint for joint in sites if joint in by_joint), key=lambda joint: -by_joint[joint])
         worst_first = tuple(by_joint[joint] for joint in shown)
-        label = _labels.as_in_tables(frame, label_fps)
+        label = rate.as_in_tables(frame)
         panels.append(_Panel(name, label, tuple(shown), worst_first, sum(row) / len(row), len(row)))
     return panels
 
