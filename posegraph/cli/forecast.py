@@ -75,7 +75,6 @@ def forecast(
                     skeleton=result.skeleton,
                     path=path,
                     fps=result.fps,
-                    label_fps=motion.label_fps,
                     title=title,
                 )
         print(f"written to {path}")

@@ -203,7 +203,6 @@ def _strip(options: PlotOptions) -> None:
         window=f"{motion.name} {options.split}, {clip.name}, forecast from frame {first}",
         frames=sorted(set(options.frames)) or None,
         fps=motion.fps,
-        label_fps=motion.label_fps,
         title=options.title,
     )
 

@@ -42,11 +42,10 @@ class Rate:
             return ""
         return f"labelled {milliseconds(frame, self.label_fps)} ms"
 
-    def after_observed(self, frame: int) -> list[str]:
-        """Lines of a label in pictures of poses: the frame, its time, and what tables call it."""
-        label = self.label(frame)
-        lines = [f"+{frame + 1} frame" + ("s" if frame else ""), self.time(frame), f"({label})" if label else ""]
-        return [line for line in lines if line]
+    def after_observed(self, frame: int) -> str:
+        """Label in pictures of poses: the frame counted from the last observed one and, on a second line, its time."""
+        frames, time = f"+{frame + 1} frame" + ("s" if frame else ""), self.time(frame)
+        return f"{frames}\n{time}" if time else frames
 
     def as_in_tables(self, frame: int) -> str:
         """Label of a forecast frame in pictures of numbers, as in "frame 24, 417 ms (labelled 1000 ms)"."""

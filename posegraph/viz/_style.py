@@ -54,9 +54,7 @@ class Theme:
 
 LIGHT = Theme(SIDES, OBSERVED, TRUTH, GROUND, "#DCDCDC", BACKGROUND, TEXT, MUTED, "#7A4FA3")
 _SIDES_ON_DARK: Mapping[Side, str] = {"left": "#56B4E9", "right": "#F58A42", "centre": "#35C79B"}
-DARK = Theme(
-    _SIDES_ON_DARK, "#B6BFCB", "#5B6675", "#1D232B", "#343D49", "#0F1216", "#E9ECF1", "#98A2B1", "#A98BD6"
-)
+DARK = Theme(_SIDES_ON_DARK, "#B6BFCB", "#5B6675", "#1D232B", "#343D49", "#0F1216", "#E9ECF1", "#98A2B1", "#A98BD6")
 
 WIDTH = 800  # of wide pictures, in pixels of the layout
 MARGIN = 16

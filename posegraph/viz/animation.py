@@ -75,8 +75,8 @@ def animate(
             then shown until the next one begins.
         path: File to create or replace, ``.gif``; missing folders are made.
         title: Line above the picture.
-        root: The way of the root over the frames of the clip that was forecast, as in ``clip.root``: the body then moves
-            through space, forecasts along the true way too. A recording brings its own.
+        root: The way of the root over the frames of the clip that was forecast, as in ``clip.root``: the body then
+            moves through space, forecasts along the true way too. A recording brings its own.
         options: How it looks.
 
     Returns:
@@ -199,7 +199,7 @@ class _Film:
         marks = {name: {"color": c, "marker": "o", "ms": 9, "mew": 0, "ls": ""} for name, c in colours.items()}
         _style.Legend(marks, width, color=theme.muted).draw(figure, 46)
         if self.options.speed != 1:
-            speed = f"{self.options.speed:g} × true speed"
+            speed = f"{self.options.speed:g} of true speed"
             _style.draw_text(figure, width - MARGIN, 58, speed, size=12, align="right", color=theme.muted)
         return figure, panels
 

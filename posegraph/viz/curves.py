@@ -185,7 +185,8 @@ def _figure(
     width = 640 if single else _style.WIDTH
     models = list(next(iter(panels.values())))
     styles = {name: _curve_style(i) for i, name in enumerate(models)}
-    header, legend = _style.Header(title, [*notes, *rate.notes(frames[-1])], width), _style.Legend(styles, width, mark=26, color=_style.TEXT)
+    header = _style.Header(title, [*notes, *rate.notes(frames[-1])], width)
+    legend = _style.Legend(styles, width, mark=26, color=_style.TEXT)
     left, gap, below = 62, 14, 46 if rate.fps else 32
     across = (width - left - MARGIN - gap * (columns - 1)) / columns
     along = 250 if single else min(170, across)

@@ -42,8 +42,8 @@ def write_page(
             then shown until the next one begins.
         path: File to create or replace, ``.html``; missing folders are made.
         title: Name of the page; by default the name of the clip, or of the models.
-        root: The way of the root over the frames of the clip that was forecast, as in ``clip.root``: the body then moves
-            through space, forecasts along the true way too. A recording brings its own.
+        root: The way of the root over the frames of the clip that was forecast, as in ``clip.root``: the body then
+            moves through space, forecasts along the true way too. A recording brings its own.
         head: Joint to draw a head at; by default the one named "Head", if there is one.
 
     Returns:

@@ -232,7 +232,8 @@ def _figure(scene: Scene, rows: list[list[_Panel]], header: _style.Header, worst
             left, top = MARGIN + k * (width + _GAP), height - header.height - i * row_height - 6
             for line, text in enumerate(names[panel.model]):
                 _style.draw_text(figure, left, top - 9 - 18 * line, text, size=14, weight="bold")
-            _style.draw_text(figure, left, top - head + 13, panel.frame, size=13, color=_style.MUTED)
+            size = min(13.0, 13 * width / _style.text_width(panel.frame, 13))
+            _style.draw_text(figure, left, top - head + 13, panel.frame, size=size, color=_style.MUTED)
             box = (left + _EDGE, top - head - body, width - 2 * _EDGE, body)
             _draw_body(figure, box, scene, panel, scale, worst)
             _draw_list(figure, left, width, box[1] - 14, panel, scene.skeleton, worst)

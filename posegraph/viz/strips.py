@@ -27,7 +27,6 @@ def pose_strip(
     path: str | Path,
     frames: Sequence[int] | None = None,
     fps: float | None = None,
-    label_fps: float | None = None,
     title: str | None = None,
     azimuth: float = 35.0,
     elevation: float = 12.0,
@@ -42,8 +41,7 @@ def pose_strip(
         skeleton: What the joints are; ``skeleton.reduced`` for poses of the used joints alone.
         path: File to create or replace, ``.png``; missing folders are made.
         frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
-        fps: Frames a second of the poses, behind the times of the picture; without it only frames are counted.
-        label_fps: Frame rate that published tables assume; where it differs, their label stands beside the time.
+        fps: Frames a second of the poses, for times in ms; without it only frames are counted.
         title: Line above the picture.
         azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
         elevation: Degrees that the camera is raised.
@@ -72,16 +70,15 @@ def pose_strip(
         'arm.png'
     """
     path = _style.check_path(path, ".png")
-    rate = _labels.Rate(fps, label_fps)
+    rate = _labels.Rate(fps)
     drawn = _poses.drawable(skeleton)
     past, future, true = _poses.window(observed, forecast, truth, skeleton)
     shown = _poses.choose_frames(frames, len(future))
     seen = (past[-1:], future[shown]) if true is None else (past[-1:], future[shown], true[shown])
     scene = Scene(drawn, seen, azimuth, elevation, head)
 
-    lines = len(rate.after_observed(0))
-    height = 286 + 17 * lines
-    top, bottom = height - 17 * lines - (16 if title is None else 48), 36
+    height = 320
+    top, bottom = height - (50 if title is None else 82), 36
     column = max(104, round((top - bottom) * scene.width / scene.height) + 8)
     with _style.default_style():
         figure = _style.new_figure(column * (1 + len(shown)) + 2 * MARGIN, height)
@@ -93,9 +90,9 @@ def pose_strip(
                 label = "last observed"
                 _draw(figure, box, scene, past[-1], dict.fromkeys(SIDES, OBSERVED))
             else:
-                label = "\n".join(rate.after_observed(frame))
+                label = rate.after_observed(frame)
                 _draw(figure, box, scene, future[frame], SIDES, None if true is None else true[frame])
-            _style.draw_text(figure, box[0] + column / 2, top + 4 + 8.5 * lines, label, size=13, align="center")
+            _style.draw_text(figure, box[0] + column / 2, top + 22, label, size=13, align="center")
         _style.side_legend(column * (1 + len(shown)), with_truth=true is not None).draw(figure, 29)
         return _style.save_png(figure, path)
 
@@ -109,7 +106,6 @@ def compare_strips(
     window: str,
     frames: Sequence[int] | None = None,
     fps: float | None = None,
-    label_fps: float | None = None,
     title: str | None = None,
     azimuth: float = 35.0,
     elevation: float = 12.0,
@@ -126,8 +122,7 @@ def compare_strips(
         path: File to create or replace, ``.png``; missing folders are made.
         window: What was forecast, as in "cmu test, walking_1, forecast from frame 70". It is drawn with the errors.
         frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
-        fps: Frames a second of the poses, behind the times of the picture; without it only frames are counted.
-        label_fps: Frame rate that published tables assume; where it differs, their label stands beside the time.
+        fps: Frames a second of the poses, for times in ms; without it only frames are counted.
         title: Line above the picture.
         azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
         elevation: Degrees that the camera is raised.
@@ -161,7 +156,7 @@ def compare_strips(
         'walking.png'
     """
     path = _style.check_path(path, ".png")
-    rate = _labels.Rate(fps, label_fps)
+    rate = _labels.Rate(fps)
     if not forecasts:
         raise ConfigError("forecasts: expected those of at least one model, got none.")
     drawn = _poses.drawable(skeleton)
@@ -190,23 +185,21 @@ def _compare(
     """The figure of `compare_strips`."""
     unit = scene.skeleton.pose_unit
     note = f"{window}; mean error of this window's {scene.skeleton.num_joints} joints at the frame, in {unit}"
-    header = _style.Header(title, [note, *rate.notes(shown[-1])], _style.WIDTH)
+    header = _style.Header(title, [note], _style.WIDTH)
     legend = _style.side_legend(_style.WIDTH, with_truth=True)
     column = (_style.WIDTH - 2 * MARGIN - _NAMES) / max(len(shown), 4)
-    above = 10 + 17 * len(rate.after_observed(0))
-    size = min(13, column / (9 if rate.is_conventional else 7))  # of text that has to fit into a column
+    size = min(13, column / 7)  # of text that has to fit into a column
     body = min(_TALLEST, column * scene.height / scene.width)
     row = body + 26
-    height = round(header.height + above + (1 + len(futures)) * row + legend.height + 12)
+    height = round(header.height + 44 + (1 + len(futures)) * row + legend.height + 12)
     figure = _style.new_figure(_style.WIDTH, height)
     header.draw(figure)
-    first = height - header.height - above - body  # bottom of the first row
+    first = height - header.height - 44 - body  # bottom of the first row
     errors = {name: _poses.errors(future, true) for name, future in futures.items()}
     for i, frame in enumerate(shown):
         left, bottom = MARGIN + _NAMES + i * column, first
         centre = left + column / 2
-        label = "\n".join(rate.after_observed(frame))
-        _style.draw_text(figure, centre, first + body + above / 2, label, size=size, align="center")
+        _style.draw_text(figure, centre, first + body + 22, rate.after_observed(frame), size=size, align="center")
         _draw(figure, (left, bottom, column, body), scene, true[frame], dict.fromkeys(SIDES, TRUTH))
         lowest = min(round(own[frame], 1) for own in errors.values())
         for name, future in futures.items():

@@ -6,7 +6,6 @@ import pytest
 
 from posegraph import cli
 
-
 COMMANDS = ["list", "info", "train", "evaluate", "forecast", "plot", "view", "reproduce", "pack", "demo"]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -44,7 +46,7 @@ class Browser:
             "--disable-dev-shm-usage --disable-background-networking --disable-extensions --mute-audio"
         )
         # The browser reads from descriptor 3 and writes to 4.
-        shell = f"exec 3<&{to_browser} 4>&{from_browser}; exec \"$@\""
+        shell = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
         self.process = subprocess.Popen(
             ["bash", "-c", shell, "browser", program, *arguments.split(), f"--user-data-dir={self.folder.name}"],
             pass_fds=(to_browser, from_browser),
@@ -67,10 +69,8 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         os.close(self._to)
         os.close(self._from)
@@ -91,8 +91,6 @@ class Browser:
         return answer["result"]
 
     def _read(self, deadline: float) -> dict[str, Any]:
-        import select
-
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._from], [], [], max(deadline - time.monotonic(), 0))
             piece = os.read(self._from, 1 << 20) if ready else b""
@@ -117,9 +115,7 @@ class Browser:
     def resize(self, width: int, height: int, *, phone: bool = False) -> None:
         """Set the size of the window."""
         scale = 2 if phone else 1
-        self(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=phone
-        )
+        self("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=phone)
 
     def scheme(self, name: str) -> None:
         """Choose "light" or "dark"."""

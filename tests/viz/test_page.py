@@ -41,7 +41,7 @@ def quiet(browser: Browser) -> Generator[None]:
     browser.requests.clear()
     yield
     assert browser.complaints == []
-    assert all(request.startswith("file:") and request.endswith((".html", "#frame=7")) or request == "about:blank"
+    assert all((request.startswith("file:") and request.endswith((".html", "#frame=7"))) or request == "about:blank"
                for request in browser.requests)  # fmt: skip
     browser.resize(1280, 800)
     browser.scheme("light")
@@ -50,7 +50,9 @@ def quiet(browser: Browser) -> Generator[None]:
 def canvas(browser: Browser) -> np.ndarray:
     """The part of the window with the bodies."""
     browser.settle()
-    box = browser.run("(b => [b.left, b.top, b.right, b.bottom])(document.getElementById('view').getBoundingClientRect())")
+    box = browser.run(
+        "(b => [b.left, b.top, b.right, b.bottom])(document.getElementById('view').getBoundingClientRect())"
+    )
     left, top, right, bottom = (int(edge) for edge in box)
     return browser.picture()[top + 2 : bottom - 2, left + 2 : right - 2].astype(int)
 
