@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from posegraph import checkpoint, data, registry, viz, weights
 from posegraph.evaluation.evaluate import evaluate
@@ -20,7 +21,7 @@ from posegraph.forecast.result import forecast_clip
 from posegraph.models.base import ForecastModel
 
 REFERENCE = "graph-mixer/cmu"
-CLIP, WINDOWS, START = "walking_1", range(0, 126, 25), 60  # an animation of every 25th frame on; one window of a strip
+CLIP, WINDOWS, START = "walking_1", range(0, 101, 25), 60  # an animation of every 25th frame on; one window of a strip
 
 
 def models() -> dict[str, ForecastModel]:
@@ -35,7 +36,7 @@ def animations(folder: Path, clip: data.Clip, model: ForecastModel) -> None:
     """Forecasts of a walk, for light and for dark pages."""
     results = [forecast_clip(model, clip, start) for start in WINDOWS]
     for name, dark in (("forecast.gif", False), ("forecast-dark.gif", True)):
-        options = viz.AnimationOptions(dark=dark)
+        options = viz.AnimationOptions(dark=dark, height=420)
         viz.animate({REFERENCE: results}, folder / name, root=clip.root, options=options)
 
 
@@ -74,6 +75,13 @@ def strips(folder: Path, clip: data.Clip, compared: Mapping[str, ForecastModel])
     )
 
 
+def shrink(path: Path) -> None:
+    """Write a picture with a palette, a third of the size."""
+    with Image.open(path) as image:
+        small = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/assets"), help="folder to write")
@@ -84,6 +92,8 @@ def main() -> None:
     animations(folder, clip, compared[REFERENCE])
     errors(folder, clips, compared)
     strips(folder, clip, compared)
+    for name in ("error-curves", "joint-errors", "pose-strips"):
+        shrink(folder / f"{name}.png")
 
 
 if __name__ == "__main__":
