@@ -55,8 +55,7 @@ def errors(folder: Path, clips: data.MotionDataset, compared: Mapping[str, Forec
         frames=[24],
         protocol=by_joint[REFERENCE].protocol.describe(),
         poses=torch.cat([clip.poses for clip in clips.select("test")]),
-        fps=clips.fps,
-        label_fps=clips.label_fps,
+        drawing=viz.Drawing(fps=clips.fps, label_fps=clips.label_fps),
     )
 
 
@@ -71,7 +70,7 @@ def strips(folder: Path, clip: data.Clip, compared: Mapping[str, ForecastModel])
         skeleton=clip.skeleton,
         path=folder / "pose-strips.png",
         window=f"cmu test, {clip.name}, forecast from frame {START + 10}",
-        fps=clip.fps,
+        drawing=viz.Drawing(fps=clip.fps),
     )
 
 

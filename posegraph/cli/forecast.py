@@ -74,7 +74,6 @@ def forecast(
                     result.truth,
                     skeleton=result.skeleton,
                     path=path,
-                    fps=result.fps,
-                    title=title,
+                    drawing=viz.Drawing(title=title, fps=result.fps, label_fps=motion.label_fps),
                 )
         print(f"written to {path}")

@@ -24,6 +24,7 @@ from posegraph.viz._scene import project
 from posegraph.viz._style import CURVES, OBSERVED, SIDES, TRUTH
 from posegraph.viz.animation import AnimationOptions, animate
 from posegraph.viz.curves import error_curve, error_panels
+from posegraph.viz.drawing import Drawing
 from posegraph.viz.html import write_page
 from posegraph.viz.joints import joint_error_map
 from posegraph.viz.strips import compare_strips, pose_strip
@@ -34,6 +35,7 @@ __all__ = [
     "SIDES",
     "TRUTH",
     "AnimationOptions",
+    "Drawing",
     "animate",
     "compare_strips",
     "error_curve",

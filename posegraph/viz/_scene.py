@@ -13,6 +13,7 @@ import numpy as np
 from posegraph._support.checks import check_choice
 from posegraph.skeleton.skeleton import Side, Skeleton
 from posegraph.viz._style import GROUND, add_axes, optional
+from posegraph.viz.drawing import Drawing
 
 
 def project(
@@ -75,6 +76,12 @@ class Scene:
     azimuth: float
     elevation: float
     head: str | None = None
+
+    @classmethod
+    def of(cls, skeleton: Skeleton, poses: tuple[np.ndarray, ...], drawing: Drawing, azimuth: float = 35.0) -> Scene:
+        """Poses before the camera of a drawing, at an azimuth where it names none."""
+        turned = azimuth if drawing.azimuth is None else drawing.azimuth
+        return cls(skeleton, poses, turned, drawing.elevation, drawing.head)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Look at points; see `project`."""

@@ -18,11 +18,13 @@ from posegraph.skeleton.skeleton import Skeleton
 from posegraph.viz import _labels, _poses, _style
 from posegraph.viz._scene import Body, Scene
 from posegraph.viz._style import MARGIN, SIDES
+from posegraph.viz.drawing import Drawing
 
 _COLOURS = "viridis_r"  # pale is low and dark is high, in grey as well
 _BONE, _LEADER = "#D8D8D8", "#8A8A8A"
 _RADII = (2.0, 7.0)  # pixels, of joints without error and with the highest
 _MOST_COLUMNS = 4
+_AZIMUTH = 25.0
 _GAP = 20  # between panels
 _EDGE = 18  # on either side of a body, for the ranks of joints
 
@@ -36,12 +38,8 @@ def joint_error_map(
     protocol: str,
     poses: _poses.Poses | None = None,
     worst: int = 3,
-    fps: float | None = None,
-    label_fps: float | None = None,
-    title: str | None = None,
     unit: str = "mm",
-    azimuth: float = 25.0,
-    elevation: float = 12.0,
+    drawing: Drawing | None = None,
 ) -> Path:
     """Write a PNG with the error of every joint, drawn on the body, for several models and frames.
 
@@ -58,12 +56,8 @@ def joint_error_map(
         poses: Poses ``(frames, joints, 3)`` of all joints. The errors are drawn on that of them, or on the rest pose,
             whose joints are farthest apart. Needed where joints of the rest pose hide one another, as those of h36m.
         worst: Number of joints to list, from 1 to 8.
-        fps: Frames a second behind the times of the picture; without it only frames are counted.
-        label_fps: Frame rate that published tables assume; where it differs, their label stands beside the time.
-        title: Line above the picture.
         unit: Unit of the errors.
-        azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
-        elevation: Degrees that the camera is raised.
+        drawing: Title, frame rates and camera.
 
     Returns:
         The path.
@@ -92,7 +86,7 @@ def joint_error_map(
         'joints.png'
     """
     path = _style.check_path(path, ".png")
-    rate = _labels.Rate(fps, label_fps)
+    drawing = drawing or Drawing()
     _labels.check_rising(frames)
     check_choice("worst", worst, range(1, 9))
     if not errors:
@@ -100,12 +94,12 @@ def joint_error_map(
     drawn = _poses.drawable(skeleton)
     sites = _sites(drawn, skeleton)
     panels = {
-        name: _panels(name, _checked(name, own, skeleton, len(frames)), skeleton, sites, frames, rate)
+        name: _panels(name, _checked(name, own, skeleton, len(frames)), skeleton, sites, frames, drawing.rate)
         for name, own in errors.items()
     }
-    scene = Scene(drawn, (_pose(skeleton, drawn, sites, poses, azimuth, elevation)[None],), azimuth, elevation)
+    scene = Scene.of(drawn, (_pose(skeleton, drawn, sites, poses, drawing)[None],), drawing, azimuth=_AZIMUTH)
     with _style.default_style():
-        header = _style.Header(title, [protocol, *rate.notes(frames[-1])], _style.WIDTH)
+        header = _style.Header(drawing.title, [protocol, *drawing.rate.notes(frames[-1])], _style.WIDTH)
         return _style.save_png(_figure(scene, _rows(panels), header, worst, unit), path)
 
 
@@ -183,8 +177,7 @@ def _pose(
     drawn: Skeleton,
     sites: Sequence[int],
     poses: _poses.Poses | None,
-    azimuth: float,
-    elevation: float,
+    drawing: Drawing,
 ) -> np.ndarray:
     """The pose ``(joints, 3)`` to draw on; ``drawn`` is the skeleton of its positions."""
     candidates = _rest_pose(drawn, sites)
@@ -195,7 +188,7 @@ def _pose(
             f"poses: expected some to draw on, got none. Skeleton {drawn.name!r} has no rest pose, or one in which "
             "joints hide one another: give the poses of a clip."
         )
-    seen = Scene(drawn, (candidates,), azimuth, elevation).project(candidates[:, sites])[..., :2]
+    seen = Scene.of(drawn, (candidates,), drawing, azimuth=_AZIMUTH).project(candidates[:, sites])[..., :2]
     return candidates[max(range(len(seen)), key=lambda frame: _spread(seen[frame]))]
 
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.skeleton.skeleton import Side, Skeleton
-from posegraph.viz import _labels, _poses, _style
+from posegraph.viz import _poses, _style
 from posegraph.viz._scene import Body, Scene
 from posegraph.viz._style import MARGIN, OBSERVED, SIDES, TRUTH
+from posegraph.viz.drawing import Drawing
 
 _NAMES = 116  # width of the column of names in a comparison
 _TALLEST = 200  # height of its bodies, at most
@@ -26,11 +27,7 @@ def pose_strip(
     skeleton: Skeleton,
     path: str | Path,
     frames: Sequence[int] | None = None,
-    fps: float | None = None,
-    title: str | None = None,
-    azimuth: float = 35.0,
-    elevation: float = 12.0,
-    head: str | None = None,
+    drawing: Drawing | None = None,
 ) -> Path:
     """Write a PNG with a row of poses: the last observed one, then forecasts over the true poses.
 
@@ -41,11 +38,7 @@ def pose_strip(
         skeleton: What the joints are; ``skeleton.reduced`` for poses of the used joints alone.
         path: File to create or replace, ``.png``; missing folders are made.
         frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
-        fps: Frames a second of the poses, for times in ms; without it only frames are counted.
-        title: Line above the picture.
-        azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
-        elevation: Degrees that the camera is raised.
-        head: Joint to draw a head at; by default the one named "Head", if there is one.
+        drawing: Title, frame rate and camera.
 
     Returns:
         The path.
@@ -70,27 +63,28 @@ def pose_strip(
         'arm.png'
     """
     path = _style.check_path(path, ".png")
-    rate = _labels.Rate(fps)
+    drawing = drawing or Drawing()
     drawn = _poses.drawable(skeleton)
     past, future, true = _poses.window(observed, forecast, truth, skeleton)
     shown = _poses.choose_frames(frames, len(future))
     seen = (past[-1:], future[shown]) if true is None else (past[-1:], future[shown], true[shown])
-    scene = Scene(drawn, seen, azimuth, elevation, head)
+    scene = Scene.of(drawn, seen, drawing)
 
-    height = 320
-    top, bottom = height - (50 if title is None else 82), 36
-    column = max(104, round((top - bottom) * scene.width / scene.height) + 8)
+    body, bottom = 234, 36
+    column = max(104, round(body * scene.width / scene.height) + 8)
     with _style.default_style():
-        figure = _style.new_figure(column * (1 + len(shown)) + 2 * MARGIN, height)
-        if title is not None:
-            _style.draw_text(figure, MARGIN, height - 24, title, size=16, weight="bold")
+        width = column * (1 + len(shown)) + 2 * MARGIN
+        header = _style.Header(drawing.title, drawing.rate.notes(shown[-1]), width)
+        top = bottom + body
+        figure = _style.new_figure(width, round(top + 42 + header.height))
+        header.draw(figure)
         for i, frame in enumerate([None, *shown]):
             box = (MARGIN + i * column, bottom, column, top - bottom)
             if frame is None:
                 label = "last observed"
                 _draw(figure, box, scene, past[-1], dict.fromkeys(SIDES, OBSERVED))
             else:
-                label = rate.after_observed(frame)
+                label = drawing.rate.after_observed(frame)
                 _draw(figure, box, scene, future[frame], SIDES, None if true is None else true[frame])
             _style.draw_text(figure, box[0] + column / 2, top + 22, label, size=13, align="center")
         _style.side_legend(column * (1 + len(shown)), with_truth=true is not None).draw(figure, 29)
@@ -105,11 +99,7 @@ def compare_strips(
     path: str | Path,
     window: str,
     frames: Sequence[int] | None = None,
-    fps: float | None = None,
-    title: str | None = None,
-    azimuth: float = 35.0,
-    elevation: float = 12.0,
-    head: str | None = None,
+    drawing: Drawing | None = None,
 ) -> Path:
     """Write a PNG with a row of true poses, and below it a row for each model's forecasts over them.
 
@@ -122,11 +112,7 @@ def compare_strips(
         path: File to create or replace, ``.png``; missing folders are made.
         window: What was forecast, as in "cmu test, walking_1, forecast from frame 70". It is drawn with the errors.
         frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
-        fps: Frames a second of the poses, for times in ms; without it only frames are counted.
-        title: Line above the picture.
-        azimuth: Degrees that the camera is turned towards the subject's left; see `project`.
-        elevation: Degrees that the camera is raised.
-        head: Joint to draw a head at; by default the one named "Head", if there is one.
+        drawing: Title, frame rate and camera.
 
     Returns:
         The path.
@@ -156,7 +142,7 @@ def compare_strips(
         'walking.png'
     """
     path = _style.check_path(path, ".png")
-    rate = _labels.Rate(fps)
+    drawing = drawing or Drawing()
     if not forecasts:
         raise ConfigError("forecasts: expected those of at least one model, got none.")
     drawn = _poses.drawable(skeleton)
@@ -168,9 +154,9 @@ def compare_strips(
             raise ShapeError(f"forecast of {name!r}", f"the shape of truth, {true.shape}", future.shape, remedy)
     shown = _poses.choose_frames(frames, len(true))
     seen = tuple(poses[shown] for poses in (true, *futures.values()))
-    scene = Scene(drawn, seen, azimuth, elevation, head)
+    scene = Scene.of(drawn, seen, drawing)
     with _style.default_style():
-        return _style.save_png(_compare(scene, futures, true, shown, rate, title, window), path)
+        return _style.save_png(_compare(scene, futures, true, shown, window, drawing), path)
 
 
 def _compare(
@@ -178,14 +164,13 @@ def _compare(
     futures: Mapping[str, np.ndarray],
     true: np.ndarray,
     shown: list[int],
-    rate: _labels.Rate,
-    title: str | None,
     window: str,
+    drawing: Drawing,
 ) -> Any:
     """The figure of `compare_strips`."""
     unit = scene.skeleton.pose_unit
     note = f"{window}; mean error of this window's {scene.skeleton.num_joints} joints at the frame, in {unit}"
-    header = _style.Header(title, [note], _style.WIDTH)
+    header = _style.Header(drawing.title, [note, *drawing.rate.notes(shown[-1])], _style.WIDTH)
     legend = _style.side_legend(_style.WIDTH, with_truth=True)
     column = (_style.WIDTH - 2 * MARGIN - _NAMES) / max(len(shown), 4)
     size = min(13, column / 7)  # of text that has to fit into a column
@@ -199,7 +184,9 @@ def _compare(
     for i, frame in enumerate(shown):
         left, bottom = MARGIN + _NAMES + i * column, first
         centre = left + column / 2
-        _style.draw_text(figure, centre, first + body + 22, rate.after_observed(frame), size=size, align="center")
+        _style.draw_text(
+            figure, centre, first + body + 22, drawing.rate.after_observed(frame), size=size, align="center"
+        )
         _draw(figure, (left, bottom, column, body), scene, true[frame], dict.fromkeys(SIDES, TRUTH))
         lowest = min(round(own[frame], 1) for own in errors.values())
         for name, future in futures.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -76,3 +77,10 @@ class Labels(list[Label]):
         for one, other in combinations(self, 2):
             apart = (one.box[:2] >= other.box[2:]).any() or (other.box[:2] >= one.box[2:]).any()
             assert apart, f"{one.text!r} and {other.text!r} cover each other"
+
+
+def split_drawing(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a picture of poses, those of its `Drawing` put into one."""
+    names = [field.name for field in dataclasses.fields(viz.Drawing)]
+    own = {name: arguments.pop(name) for name in names if name in arguments}
+    return {**arguments, "drawing": viz.Drawing(**own)} if own else arguments

@@ -14,7 +14,7 @@ from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
 from posegraph.viz import _style, joints
-from tests.viz.drawing import ANGLES, CMU, Labels, motion, pixels, rotations
+from tests.viz.drawing import ANGLES, CMU, Labels, motion, pixels, rotations, split_drawing
 
 H36M = presets.get("h36m")
 
@@ -32,7 +32,7 @@ def draw(path: Path, **changes: Any) -> Path:
         "protocol": "cmu test, windows: all",
         **changes,
     }
-    return viz.joint_error_map(arguments.pop("errors"), path, **arguments)
+    return viz.joint_error_map(arguments.pop("errors"), path, **split_drawing(arguments))
 
 
 def test_the_worst_joints_are_listed_and_numbered(tmp_path: Path, drawn: Labels) -> None:
@@ -138,9 +138,9 @@ def test_joints_at_the_place_of_another_are_drawn_once() -> None:
 def test_the_pose_with_joints_farthest_apart_is_drawn_on() -> None:
     sites = joints._sites(H36M, H36M)
     poses = torch.stack([torch.eye(32)[:, :3] * size for size in (10.0, 1.0, 5.0)])
-    pose = joints._pose(H36M, H36M, sites, poses, 25, 12)
+    pose = joints._pose(H36M, H36M, sites, poses, viz.Drawing())
     np.testing.assert_array_equal(pose, poses[0])
-    rest = joints._pose(CMU, CMU, joints._sites(CMU, CMU), motion(5) * 0.1, 25, 12)
+    rest = joints._pose(CMU, CMU, joints._sites(CMU, CMU), motion(5) * 0.1, viz.Drawing())
     np.testing.assert_allclose(rest, motion(1, 0.0)[0], rtol=1e-5)
 
 

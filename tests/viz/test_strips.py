@@ -10,7 +10,7 @@ import torch
 
 from posegraph import viz
 from posegraph.errors import ConfigError, DataError, ShapeError, UnknownNameError
-from tests.viz.drawing import ANGLES, CMU, RGB, TRUTH, Labels, count, motion, pixels, rotations
+from tests.viz.drawing import ANGLES, CMU, RGB, TRUTH, Labels, count, motion, pixels, rotations, split_drawing
 
 # --- one forecast ----------------------------------------------------------------------------------------------------
 
@@ -23,8 +23,7 @@ def test_the_strip_shows_the_chosen_frames(tmp_path: Path, drawn: Labels) -> Non
         skeleton=CMU,
         path=tmp_path / "new" / "strip.png",
         frames=[1, 4],
-        fps=60,
-        title="A title",
+        drawing=viz.Drawing(fps=60, label_fps=25, title="A title"),
     )
     drawn.check_readable()
     assert {"A title", "last observed", "+2 frames\n33 ms", "+5 frames\n83 ms", "truth"} <= set(drawn.texts)
@@ -54,7 +53,7 @@ def compare(path: Path, **changes: Any) -> Path:
         "window": "cmu test, walking_1",
         **changes,
     }
-    return viz.compare_strips(arguments.pop("forecasts"), arguments.pop("truth"), **arguments)
+    return viz.compare_strips(arguments.pop("forecasts"), arguments.pop("truth"), **split_drawing(arguments))
 
 
 def rows(image: np.ndarray, count: int, drawn: Labels) -> list[np.ndarray]:
