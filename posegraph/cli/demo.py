@@ -64,12 +64,7 @@ def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -
     clip = next(clip for clip in clips if clip.name == _CLIP)
     result = forecast_clip(best, clip, _START)
     gif = viz.animate(
-        result.observed,
-        result.forecast,
-        result.truth,
-        skeleton=clip.skeleton,
-        path=out / "forecast.gif",
-        drawing=viz.Drawing(title=f"msrgcn on {clip.name} (CMU Mocap)", label_fps=motion.label_fps),
+        {"msrgcn": result}, out / "forecast.gif", title=f"msrgcn on {clip.name} (CMU Mocap)", root=clip.root
     )
     print(f"\ncheckpoint  {out / 'best'}\nanimation   {gif}\n\nTo use the checkpoint in Python:\n")
     print(

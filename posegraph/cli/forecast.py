@@ -64,15 +64,16 @@ def forecast(
         else:
             from posegraph import viz
 
-            draw = viz.animate if path.suffix == ".gif" else viz.pose_strip
-            draw(
-                result.observed,
-                result.forecast,
-                result.truth,
-                skeleton=result.skeleton,
-                path=path,
-                drawing=viz.Drawing(
-                    title=f"{loaded.registry_name} on {chosen.name} ({motion.name})", label_fps=motion.label_fps
-                ),
-            )
+            title = f"{loaded.registry_name} on {chosen.name} ({motion.name})"
+            if path.suffix == ".gif":
+                viz.animate({loaded.registry_name or "forecast": result}, path, title=title, root=chosen.root)
+            else:
+                viz.pose_strip(
+                    result.observed,
+                    result.forecast,
+                    result.truth,
+                    skeleton=result.skeleton,
+                    path=path,
+                    drawing=viz.Drawing(title=title, fps=result.fps, label_fps=motion.label_fps),
+                )
         print(f"written to {path}")

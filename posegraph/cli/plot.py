@@ -165,7 +165,7 @@ def _joints(options: PlotOptions) -> None:
         protocol="; ".join(notes),
         poses=torch.cat([clip.poses for clip in motion.select(options.split)]),
         worst=3 if options.worst is None else options.worst,
-        drawing=viz.Drawing(title=options.title, label_fps=motion.label_fps),
+        drawing=viz.Drawing(title=options.title, fps=motion.fps, label_fps=motion.label_fps),
     )
 
 
@@ -201,7 +201,7 @@ def _strip(options: PlotOptions) -> None:
         path=options.out,
         window=f"{motion.name} {options.split}, {clip.name}, forecast from frame {first}",
         frames=sorted(set(options.frames)) or None,
-        drawing=viz.Drawing(title=options.title, label_fps=motion.label_fps),
+        drawing=viz.Drawing(title=options.title, fps=motion.fps, label_fps=motion.label_fps),
     )
 
 

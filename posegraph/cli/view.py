@@ -52,8 +52,8 @@ def view(
     """Write a page that shows motion and forecasts in a browser, without a network.
 
     Args:
-        file: Motion file of any known format, or an .npz file that 'posegraph forecast' wrote; if not given, the bundled
-            running clip with forecasts of the library's default weights.
+        file: Motion file of any known format, or an .npz file that 'posegraph forecast' wrote; if not given, the
+            bundled running clip with forecasts of the library's default weights.
         out: Page to write: .html.
         model: Models that forecast the motion again and again, side by side: folders of checkpoints, or weights of the
             library.
@@ -148,9 +148,10 @@ def _result(file: Path, arrays: dict[str, np.ndarray], skeleton: str | None, fps
         if isinstance(error, PosegraphError):
             raise
         raise DataError(f"{file}: expected a forecast that 'posegraph forecast' wrote, got {error}.") from error
-    if body.holds == "positions" and result.observed.numel() and float(result.observed.abs().max()) < _SMALLEST_BODY:
+    reach = float(result.observed.abs().max()) if result.observed.numel() else _SMALLEST_BODY
+    if body.holds == "positions" and reach < _SMALLEST_BODY:
         raise DataError(
-            f"{file}: expected positions in mm, got a body within {float(result.observed.abs().max()):.3g} of its root. "
+            f"{file}: expected positions in mm, got a body within {reach:.3g} of its root. "
             "For rotations pass their skeleton, as in --skeleton cmu-angles; convert metres first."
         )
     return result

@@ -232,6 +232,7 @@ def _draw(reproduction: Reproduction, path: Path) -> Path | None:
             path,
             frames=frames,
             protocol=_protocol(reproduction).describe(),
+            fps=setup.dataset.fps,
             label_fps=setup.dataset.label_fps,
             title=table.title,
         )

@@ -137,7 +137,15 @@ class Scene:
         """Height of the area."""
         return self.area[3] - self.area[2]
 
-    def axes(self, figure: Any, box: tuple[float, float, float, float]) -> Any:
+    @cached_property
+    def ground(self) -> tuple[np.ndarray, float]:
+        """Middle of the ground, below the lowest point, and its radius."""
+        axis = "xyz".index(self.skeleton.up)
+        middle = (self.points.min(axis=0) + self.points.max(axis=0)) / 2
+        middle[axis] = self.points[:, axis].min()
+        return middle, self.width * 0.45
+
+    def axes(self, figure: Any, box: tuple[float, float, float, float], *, ground: str = GROUND) -> Any:
         """Bare axes in a box (left, bottom, width, height in pixels) that hold the area to scale, with the ground."""
         patches = optional("matplotlib.patches")
         axes = add_axes(figure, box)
@@ -147,14 +155,46 @@ class Scene:
         left, right, bottom, top = self.area
         axes.set_xlim((left + right - width * scale) / 2, (left + right + width * scale) / 2)
         axes.set_ylim((bottom + top - height * scale) / 2, (bottom + top + height * scale) / 2)
-        axis = "xyz".index(self.skeleton.up)
-        middle = (self.points.min(axis=0) + self.points.max(axis=0)) / 2
-        middle[axis] = self.points[:, axis].min()
+        middle, radius = self.ground
         across, along, _ = self.project(middle)
-        diameter = self.width * 0.9
-        flat = diameter * math.sin(math.radians(self.elevation))
-        axes.add_patch(patches.Ellipse((across, along), diameter, flat, color=GROUND, linewidth=0, clip_on=False))
+        flat = 2 * radius * math.sin(math.radians(self.elevation))
+        axes.add_patch(patches.Ellipse((across, along), 2 * radius, flat, color=ground, linewidth=0, clip_on=False))
         return axes
+
+
+class Floor:
+    """A grid on the ground that stays where it is while the camera follows a body.
+
+    Args:
+        axes: Axes that `Scene.axes` made.
+        scene: Whose ground it is.
+        color: Colour of its lines.
+    """
+
+    _STEP = 500.0  # mm
+
+    def __init__(self, axes: Any, scene: Scene, color: str) -> None:
+        collections = optional("matplotlib.collections")
+        self.scene = scene
+        self.lines = collections.LineCollection([], linewidths=1, color=color, clip_on=False, zorder=2)
+        axes.add_collection(self.lines, autolim=False)
+
+    def show(self, place: np.ndarray) -> None:
+        """Draw the grid as it is seen from above a place ``(3,)`` in the world."""
+        middle, radius = self.scene.ground
+        up = "xyz".index(self.scene.skeleton.up)
+        step = self._STEP * max(1.0, np.ceil(radius / (8 * self._STEP)))
+        segments: list[np.ndarray] = []
+        for along, across in (((up + 1) % 3, (up + 2) % 3), ((up + 2) % 3, (up + 1) % 3)):
+            first = np.ceil((place[across] + middle[across] - radius) / step) * step
+            for line in np.arange(first, place[across] + middle[across] + radius, step):
+                off = line - place[across] - middle[across]
+                half = np.sqrt(max(radius**2 - off**2, 0.0))
+                ends = np.repeat(middle[None], 2, axis=0)
+                ends[:, across] += off
+                ends[:, along] += (-half, half)
+                segments.append(self.scene.project(ends)[:, :2])
+        self.lines.set_segments(segments)
 
 
 class Body:
@@ -175,6 +215,11 @@ class Body:
         self.bones = collections.LineCollection([], linewidths=width, capstyle="round", clip_on=False, zorder=layer)
         axes.add_artist(self.head)
         axes.add_collection(self.bones, autolim=False)
+
+    def hide(self) -> None:
+        """Draw nothing until the next pose."""
+        self.bones.set_segments([])
+        self.head.set(visible=False)
 
     def show(self, pose: np.ndarray, colours: Mapping[Side, str]) -> None:
         """Draw a pose ``(joints, 3)``, what is near over what is far."""

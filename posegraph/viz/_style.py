@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,38 @@ CURVES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 """Colours of curves, in the order that they are given out."""
 
 GROUND, BACKGROUND, TEXT, MUTED = "#F1F1F1", "#FFFFFF", "#222222", "#767676"
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of an animation, for light or for dark pages."""
+
+    sides: Mapping[Side, str]
+    observed: str
+    truth: str
+    ground: str
+    grid: str
+    background: str
+    text: str
+    muted: str
+    accent: str
+    """Of the time line; not a colour of a side."""
+
+    def all(self, color: str) -> dict[Side, str]:
+        """One colour for all sides of the body."""
+        return dict.fromkeys(self.sides, color)
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """All of them but the background."""
+        others = (self.observed, self.truth, self.ground, self.grid, self.text, self.muted, self.accent)
+        return (*self.sides.values(), *others)
+
+
+LIGHT = Theme(SIDES, OBSERVED, TRUTH, GROUND, "#DCDCDC", BACKGROUND, TEXT, MUTED, "#7A4FA3")
+_SIDES_ON_DARK: Mapping[Side, str] = {"left": "#56B4E9", "right": "#F58A42", "centre": "#35C79B"}
+DARK = Theme(_SIDES_ON_DARK, "#B6BFCB", "#5B6675", "#1D232B", "#343D49", "#0F1216", "#E9ECF1", "#98A2B1", "#A98BD6")
+
 WIDTH = 800  # of wide pictures, in pixels of the layout
 MARGIN = 16
 DPI = 72  # makes a point, the unit of line widths and font sizes, one pixel of a layout

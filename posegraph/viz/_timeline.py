@@ -77,7 +77,7 @@ class Timeline:
         """What one gets by holding the last observed pose, where the first model forecasts."""
         windows = next(iter(self.models.values()), ())
         held = [np.repeat(self.known[w.now - 1 : w.now], len(w.poses), axis=0) for w in windows]
-        return tuple(self._window(w.now, poses) for w, poses in zip(windows, held, strict=True))
+        return tuple(self.window(w.now, poses) for w, poses in zip(windows, held, strict=True))
 
     def with_zero_velocity(self) -> Timeline:
         """The same with zero velocity as one more model, unless one of this name is there."""
@@ -101,7 +101,24 @@ class Timeline:
         way = RootMotion(self.root.positions[frames].double(), rotations)
         return way.to_world(torch.from_numpy(poses)).numpy()
 
-    def _window(self, now: int, poses: np.ndarray) -> Window:
+    @property
+    def heading(self) -> float:
+        """Degrees about the vertical that the body's front is turned by at the first frame, towards its left.
+
+        It comes from joints that mirror one another; 0 where there are none.
+        """
+        pose = self.axes(self.in_world(self.known[:1], 0))[0]
+        pairs = [(self.skeleton.index(left), self.skeleton.index(right)) for left, right in self.skeleton.mirrored]
+        left = sum((pose[i] - pose[j] for i, j in pairs), np.zeros(3))
+        return float(np.degrees(np.arctan2(-left[2], left[0])))
+
+    def axes(self, points: np.ndarray) -> np.ndarray:
+        """Points along other axes: x to the left of a body that is not turned, y up, z to its front."""
+        up = "xyz".index(self.skeleton.up)
+        return points[..., [(up + 2) % 3, up, (up + 1) % 3]]
+
+    def window(self, now: int, poses: np.ndarray) -> Window:
+        """A forecast from a frame on, with its errors where all its true poses are known."""
         true = self.known[now : now + len(poses)]
         return Window(now, poses, tuple(_poses.errors(poses, true)) if len(true) == len(poses) else None)
 
@@ -138,7 +155,7 @@ def timeline(motion: Motion, root: RootMotion | None = None) -> Timeline:
     line = Timeline(_poses.drawable(every[0].skeleton), every[0].fps, first, known, root=way)
     windows = {
         name: tuple(
-            line._window(result.start + len(result.observed) - first, _forecast(name, result))
+            line.window(result.start + len(result.observed) - first, _forecast(result))
             for result in sorted(results, key=lambda own: own.start + len(own.observed))
         )
         for name, results in models.items()
@@ -165,10 +182,8 @@ def _check_together(models: Mapping[str, list[ForecastResult]]) -> None:
                 )
 
 
-def _forecast(name: str, result: ForecastResult) -> np.ndarray:
+def _forecast(result: ForecastResult) -> np.ndarray:
     _, future, _ = _poses.window(result.observed, result.forecast, result.truth, result.skeleton)
-    if not len(future):
-        raise ShapeError(f"forecast of {name!r}", "at least one frame", 0)
     return future
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from posegraph.data import benchmarks
 from posegraph.errors import ConfigError, UnknownNameError
+from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import Result
 from posegraph.viz import _labels, _style
 from posegraph.viz._style import CURVES, MARGIN
@@ -25,6 +27,7 @@ def error_curve(
     *,
     frames: Sequence[int],
     protocol: str,
+    fps: float | None = None,
     label_fps: float | None = None,
     title: str | None = None,
     unit: str = "mm",
@@ -38,7 +41,8 @@ def error_curve(
         path: File to create or replace, ``.png``; missing folders are made.
         frames: Forecast frames that the errors belong to, counted from 0, in rising order.
         protocol: What the errors hold for, drawn with them; ``Protocol.describe()`` gives it.
-        label_fps: Frame rate behind millisecond labels; without it only frames are counted.
+        fps: Frames a second behind the times of the picture; without it only frames are counted.
+        label_fps: Frame rate that published tables assume; where it differs, their label stands beside the time.
         title: Line above the picture.
         unit: Unit of the errors.
 
@@ -59,7 +63,7 @@ def error_curve(
         'curve.png'
     """
     path = _style.check_path(path, ".png")
-    _labels.check_label_fps(label_fps)
+    rate = _labels.Rate(fps, label_fps)
     if not results:
         raise ConfigError("results: expected the errors of at least one model, got none.")
     _labels.check_rising(frames)
@@ -70,7 +74,7 @@ def error_curve(
                 "that they belong to."
             )
     with _style.default_style():
-        return _style.save_png(_figure({"": results}, list(frames), [protocol], label_fps, title, unit), path)
+        return _style.save_png(_figure({"": results}, list(frames), [protocol], rate, title, unit), path)
 
 
 def error_panels(
@@ -134,8 +138,17 @@ def error_panels(
     if first.missing:
         notes.append(f"clips missing, left out of the mean: {', '.join(first.missing)}")
     with _style.default_style():
-        figure = _figure(panels, list(protocol.frames), notes, protocol.label_fps, title, protocol.unit)
+        figure = _figure(panels, list(protocol.frames), notes, _rate(protocol), title, protocol.unit)
         return _style.save_png(figure, path)
+
+
+def _rate(protocol: Protocol) -> _labels.Rate:
+    """The true rate: a benchmark's own where tables assume another, else that of the labels."""
+    label_fps = protocol.label_fps
+    if label_fps is None or protocol.dataset not in benchmarks.names():
+        return _labels.Rate(label_fps, label_fps)
+    known = benchmarks.get(protocol.dataset).benchmark()
+    return _labels.Rate(label_fps * known.native_fps / known.assumed_fps, label_fps)
 
 
 def _check_comparable(results: Mapping[str, Result]) -> None:
@@ -163,7 +176,7 @@ def _observed(results: Mapping[str, Result]) -> list[str]:
 
 
 def _figure(
-    panels: Panels, frames: list[int], notes: Sequence[str], label_fps: float | None, title: str | None, unit: str
+    panels: Panels, frames: list[int], notes: Sequence[str], rate: _labels.Rate, title: str | None, unit: str
 ) -> Any:
     """Panels in rows of at most three, of one scale."""
     single = len(panels) == 1
@@ -172,8 +185,9 @@ def _figure(
     width = 640 if single else _style.WIDTH
     models = list(next(iter(panels.values())))
     styles = {name: _curve_style(i) for i, name in enumerate(models)}
-    header, legend = _style.Header(title, notes, width), _style.Legend(styles, width, mark=26, color=_style.TEXT)
-    left, gap, below = 62, 14, 46 if label_fps is not None else 32
+    header = _style.Header(title, [*notes, *rate.notes(frames[-1])], width)
+    legend = _style.Legend(styles, width, mark=26, color=_style.TEXT)
+    left, gap, below = 62, 14, 46 if rate.fps else 32
     across = (width - left - MARGIN - gap * (columns - 1)) / columns
     along = 250 if single else min(170, across)
     row = along + below + (26 if any(panels) else 8)  # with or without names
@@ -189,11 +203,12 @@ def _figure(
         for model, errors in panel.items():
             axes.plot(frames, list(errors), label=model, **styles[model])
         axes.set_ylim(0, highest * 1.06 or 1)
-        _decorate(axes, frames, label_fps, across, with_scale=i % columns == 0)
+        _decorate(axes, frames, rate.fps, across, with_scale=i % columns == 0)
         if name:
             _style.draw_text(figure, x, y + along + 12, name, size=13, weight="bold")
-    rate = "" if label_fps is None else f"; below it, ms at {label_fps:g} frames a second"
-    caption = f"forecast frame, counted from 0{rate}"
+    caption = "forecast frame, counted from 0"
+    if rate.fps:
+        caption += f"; below it, ms at {rate.fps:g} frames a second"
     _style.draw_text(figure, left + (width - left - MARGIN) / 2, 17, caption, size=13, align="center")
     quantity = "angle error (rad)" if unit == "rad" else f"MPJPE ({unit})"
     middle = height - header.height - legend.height - (rows * row) / 2
@@ -208,10 +223,10 @@ def _curve_style(number: int) -> dict[str, Any]:
     return {"color": CURVES[i], "marker": _MARKERS[i], "ls": line, "lw": 2, "ms": 6, "mec": "white", "mew": 0.7}
 
 
-def _decorate(axes: Any, frames: list[int], label_fps: float | None, width: float, *, with_scale: bool) -> None:
+def _decorate(axes: Any, frames: list[int], fps: float | None, width: float, *, with_scale: bool) -> None:
     """Ticks, grid and frame of a panel that is so many pixels wide."""
     ticks = _labels.ticks(frames, most=int(width / 34))
-    texts = [str(t) if label_fps is None else f"{t}\n{_labels.milliseconds(t, label_fps)}" for t in ticks]
+    texts = [str(t) if fps is None else f"{t}\n{_labels.milliseconds(t, fps)}" for t in ticks]
     axes.set_xticks(ticks, texts)
     axes.set_facecolor(_style.BACKGROUND)
     axes.tick_params(labelsize=12, colors=_style.TEXT, length=0, labelleft=with_scale)

@@ -42,8 +42,8 @@ def write_page(
             then shown until the next one begins.
         path: File to create or replace, ``.html``; missing folders are made.
         title: Name of the page; by default the name of the clip, or of the models.
-        root: The way of the root over the frames of the clip that was forecast, as in ``clip.root``: the body then moves
-            through space, forecasts along the true way too. A recording brings its own.
+        root: The way of the root over the frames of the clip that was forecast, as in ``clip.root``: the body then
+            moves through space, forecasts along the true way too. A recording brings its own.
         head: Joint to draw a head at; by default the one named "Head", if there is one.
 
     Returns:
@@ -97,17 +97,15 @@ def _page(title: str, content: dict[str, Any]) -> str:
 def _content(line: Timeline, title: str, head: str | None) -> dict[str, Any]:
     """All that the scripts need. Axes are those of the page: x to the body's left, y up, z to its front."""
     skeleton = line.skeleton
-    world = _Axes(line)
-    known = world.place(line.known, 0)
+    known = _place(line, line.known, 0)
     way = known[:, skeleton.root]
     way = np.concatenate([way, np.repeat(way[-1:], line.num_frames - len(way), axis=0)])
-    models = {
-        name: [world.place(window.poses, window.now) - way[window.now : window.now + len(window.poses), None]
-               for window in windows]
-        for name, windows in line.models.items()
-    }  # fmt: skip
-    scene = Scene(skeleton, (line.known, *(w.poses for own in line.models.values() for w in own)), 0.0, 0.0, head)
     local = known - way[: len(known), None]
+    models = {
+        name: [_place(line, own.poses, own.now) - way[own.now : own.now + len(own.poses), None] for own in windows]
+        for name, windows in line.models.items()
+    }
+    scene = Scene(skeleton, (line.known, *(w.poses for own in line.models.values() for w in own)), 0.0, 0.0, head)
     return {
         "title": title,
         "fps": line.fps,
@@ -126,7 +124,7 @@ def _content(line: Timeline, title: str, head: str | None) -> dict[str, Any]:
         "floor": float(known[..., 1].min()),
         "top": float(known[..., 1].max()),
         "reach": float(np.linalg.norm(local[..., [0, 2]], axis=-1).max()),
-        "heading": _heading(known[0], line),
+        "heading": line.heading,
         "way": _pack_floats(way),
         "known": _pack(local),
         "models": [
@@ -137,26 +135,9 @@ def _content(line: Timeline, title: str, head: str | None) -> dict[str, Any]:
     }
 
 
-class _Axes:
-    """Poses where the body is, along the axes of the page."""
-
-    def __init__(self, line: Timeline) -> None:
-        up = "xyz".index(line.skeleton.up)
-        self.line, self.order = line, [(up + 2) % 3, up, (up + 1) % 3]
-
-    def place(self, poses: np.ndarray, start: int) -> np.ndarray:
-        """Poses from a frame of the time line on."""
-        return self.line.in_world(poses, start)[..., self.order]
-
-
-def _heading(pose: np.ndarray, line: Timeline) -> float:
-    """Degrees about the vertical that the body's front is turned by, from joints that mirror one another."""
-    skeleton = line.skeleton
-    pairs = [(skeleton.index(left), skeleton.index(right)) for left, right in skeleton.mirrored]
-    if not pairs:
-        return 0.0
-    left = sum(pose[i] - pose[j] for i, j in pairs)
-    return float(np.degrees(np.arctan2(-left[2], left[0])))
+def _place(line: Timeline, poses: np.ndarray, start: int) -> np.ndarray:
+    """Poses from a frame on where the body is, along the axes of the page."""
+    return line.axes(line.in_world(poses, start))
 
 
 def _windows(windows: Sequence[Window]) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def joint_error_map(
             whose joints are farthest apart. Needed where joints of the rest pose hide one another, as those of h36m.
         worst: Number of joints to list, from 1 to 8.
         unit: Unit of the errors.
-        drawing: Title, millisecond labels and camera.
+        drawing: Title, frame rates and camera.
 
     Returns:
         The path.
@@ -94,12 +94,12 @@ def joint_error_map(
     drawn = _poses.drawable(skeleton)
     sites = _sites(drawn, skeleton)
     panels = {
-        name: _panels(name, _checked(name, own, skeleton, len(frames)), skeleton, sites, frames, drawing.label_fps)
+        name: _panels(name, _checked(name, own, skeleton, len(frames)), skeleton, sites, frames, drawing.rate)
         for name, own in errors.items()
     }
     scene = Scene.of(drawn, (_pose(skeleton, drawn, sites, poses, drawing)[None],), drawing, azimuth=_AZIMUTH)
     with _style.default_style():
-        header = _style.Header(drawing.title, [protocol], _style.WIDTH)
+        header = _style.Header(drawing.title, [protocol, *drawing.rate.notes(frames[-1])], _style.WIDTH)
         return _style.save_png(_figure(scene, _rows(panels), header, worst, unit), path)
 
 
@@ -136,7 +136,7 @@ def _panels(
     skeleton: Skeleton,
     sites: Sequence[int],
     frames: Sequence[int],
-    label_fps: float | None,
+    rate: _labels.Rate,
 ) -> list[_Panel]:
     """One panel a frame."""
     joints = range(skeleton.num_joints) if errors.shape[1] == skeleton.num_joints else skeleton.used
@@ -145,7 +145,7 @@ def _panels(
         by_joint = dict(zip(joints, row, strict=True))
         shown = sorted((joint for joint in sites if joint in by_joint), key=lambda joint: -by_joint[joint])
         worst_first = tuple(by_joint[joint] for joint in shown)
-        label = _labels.as_in_tables(frame, label_fps)
+        label = rate.as_in_tables(frame)
         panels.append(_Panel(name, label, tuple(shown), worst_first, sum(row) / len(row), len(row)))
     return panels
 
@@ -225,7 +225,8 @@ def _figure(scene: Scene, rows: list[list[_Panel]], header: _style.Header, worst
             left, top = MARGIN + k * (width + _GAP), height - header.height - i * row_height - 6
             for line, text in enumerate(names[panel.model]):
                 _style.draw_text(figure, left, top - 9 - 18 * line, text, size=14, weight="bold")
-            _style.draw_text(figure, left, top - head + 13, panel.frame, size=13, color=_style.MUTED)
+            size = min(13.0, 13 * width / _style.text_width(panel.frame, 13))
+            _style.draw_text(figure, left, top - head + 13, panel.frame, size=size, color=_style.MUTED)
             box = (left + _EDGE, top - head - body, width - 2 * _EDGE, body)
             _draw_body(figure, box, scene, panel, scale, worst)
             _draw_list(figure, left, width, box[1] - 14, panel, scene.skeleton, worst)

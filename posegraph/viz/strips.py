@@ -10,7 +10,7 @@ import numpy as np
 
 from posegraph.errors import ConfigError, ShapeError
 from posegraph.skeleton.skeleton import Side, Skeleton
-from posegraph.viz import _labels, _poses, _style
+from posegraph.viz import _poses, _style
 from posegraph.viz._scene import Body, Scene
 from posegraph.viz._style import MARGIN, OBSERVED, SIDES, TRUTH
 from posegraph.viz.drawing import Drawing
@@ -38,7 +38,7 @@ def pose_strip(
         skeleton: What the joints are; ``skeleton.reduced`` for poses of the used joints alone.
         path: File to create or replace, ``.png``; missing folders are made.
         frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
-        drawing: Title, millisecond labels and camera.
+        drawing: Title, frame rate and camera.
 
     Returns:
         The path.
@@ -70,20 +70,21 @@ def pose_strip(
     seen = (past[-1:], future[shown]) if true is None else (past[-1:], future[shown], true[shown])
     scene = Scene.of(drawn, seen, drawing)
 
-    height = 320
-    top, bottom = height - (50 if drawing.title is None else 82), 36
-    column = max(104, round((top - bottom) * scene.width / scene.height) + 8)
+    body, bottom = 234, 36
+    column = max(104, round(body * scene.width / scene.height) + 8)
     with _style.default_style():
-        figure = _style.new_figure(column * (1 + len(shown)) + 2 * MARGIN, height)
-        if drawing.title is not None:
-            _style.draw_text(figure, MARGIN, height - 24, drawing.title, size=16, weight="bold")
+        width = column * (1 + len(shown)) + 2 * MARGIN
+        header = _style.Header(drawing.title, drawing.rate.notes(shown[-1]), width)
+        top = bottom + body
+        figure = _style.new_figure(width, round(top + 42 + header.height))
+        header.draw(figure)
         for i, frame in enumerate([None, *shown]):
             box = (MARGIN + i * column, bottom, column, top - bottom)
             if frame is None:
                 label = "last observed"
                 _draw(figure, box, scene, past[-1], dict.fromkeys(SIDES, OBSERVED))
             else:
-                label = _two_lines(frame, drawing.label_fps)
+                label = drawing.rate.after_observed(frame)
                 _draw(figure, box, scene, future[frame], SIDES, None if true is None else true[frame])
             _style.draw_text(figure, box[0] + column / 2, top + 22, label, size=13, align="center")
         _style.side_legend(column * (1 + len(shown)), with_truth=true is not None).draw(figure, 29)
@@ -111,7 +112,7 @@ def compare_strips(
         path: File to create or replace, ``.png``; missing folders are made.
         window: What was forecast, as in "cmu test, walking_1, forecast from frame 70". It is drawn with the errors.
         frames: Forecast frames to draw, counted from 0; by default five, evenly spaced, the last one included.
-        drawing: Title, millisecond labels and camera.
+        drawing: Title, frame rate and camera.
 
     Returns:
         The path.
@@ -169,7 +170,7 @@ def _compare(
     """The figure of `compare_strips`."""
     unit = scene.skeleton.pose_unit
     note = f"{window}; mean error of this window's {scene.skeleton.num_joints} joints at the frame, in {unit}"
-    header = _style.Header(drawing.title, [note], _style.WIDTH)
+    header = _style.Header(drawing.title, [note, *drawing.rate.notes(shown[-1])], _style.WIDTH)
     legend = _style.side_legend(_style.WIDTH, with_truth=True)
     column = (_style.WIDTH - 2 * MARGIN - _NAMES) / max(len(shown), 4)
     size = min(13, column / 7)  # of text that has to fit into a column
@@ -183,8 +184,9 @@ def _compare(
     for i, frame in enumerate(shown):
         left, bottom = MARGIN + _NAMES + i * column, first
         centre = left + column / 2
-        label = _two_lines(frame, drawing.label_fps)
-        _style.draw_text(figure, centre, first + body + 22, label, size=size, align="center")
+        _style.draw_text(
+            figure, centre, first + body + 22, drawing.rate.after_observed(frame), size=size, align="center"
+        )
         _draw(figure, (left, bottom, column, body), scene, true[frame], dict.fromkeys(SIDES, TRUTH))
         lowest = min(round(own[frame], 1) for own in errors.values())
         for name, future in futures.items():
@@ -215,7 +217,3 @@ def _draw(
     Body(axes, scene, width=4, layer=3).show(pose, colours)
     if behind is not None:
         Body(axes, scene, width=6.5, layer=2).show(behind, dict.fromkeys(SIDES, TRUTH))
-
-
-def _two_lines(frame: int, label_fps: float | None) -> str:
-    return _labels.after_observed(frame, label_fps).replace(" (", "\n(")

@@ -147,7 +147,7 @@ def test_files_are_written_and_replaced(tmp_path, monkeypatch):
         "Traj-GCN": pytest.approx([cell.ours for cell in averages]),
         "Traj-GCN, published": pytest.approx([cell.published for cell in averages]),
     }
-    assert (drawn["frames"], drawn["label_fps"]) == ((1, 3, 7, 9), 25.0)
+    assert (drawn["frames"], drawn["fps"], drawn["label_fps"]) == ((1, 3, 7, 9), 60.0, 25.0)
 
 
 def test_a_table_of_one_frame_is_drawn_at_six(tmp_path, monkeypatch):

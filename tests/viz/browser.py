@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -67,10 +69,8 @@ class Browser:
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         os.close(self._to)
         os.close(self._from)
@@ -91,8 +91,6 @@ class Browser:
         return answer["result"]
 
     def _read(self, deadline: float) -> dict[str, Any]:
-        import select
-
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._from], [], [], max(deadline - time.monotonic(), 0))
             piece = os.read(self._from, 1 << 20) if ready else b""

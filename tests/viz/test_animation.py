@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,26 @@ import torch
 from PIL import Image
 
 from posegraph import viz
+from posegraph.data.clip import Clip
 from posegraph.errors import ConfigError, MissingDependencyError, ShapeError, UnknownNameError
+from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.skeleton import Skeleton
-from tests.viz.drawing import ANGLES, CMU, RGB, TRUTH, Labels, count, motion, rotations, split_drawing, where
+from posegraph.viz import AnimationOptions
+from posegraph.viz._style import DARK
+from tests.viz.drawing import ANGLES, CMU, RGB, TRUTH, Labels, count, motion, rotations, where
+from tests.viz.windows import TRUE, result
 
-STAGE = slice(80, -60)  # rows of an animation that hold no text
+STAGE = slice(80, -70)  # rows of an animation that hold no text
+ALONE = AnimationOptions(zero_velocity=False)
 
 
-def draw(path: Path, **changes: Any) -> Path:
-    arguments = {"observed": motion(4), "forecast": motion(3), "truth": motion(3, 0.2), "skeleton": CMU, "path": path}
-    return viz.animate(**split_drawing({**arguments, **changes}))
+def draw(path: Path, shown: Any = None, **changes: Any) -> Path:
+    options = {"options": ALONE, **changes}
+    return viz.animate(result() if shown is None else shown, path, **options)
 
 
 def images(path: Path) -> list[np.ndarray]:
-    """Every frame of a GIF, ``(height, width, 3)``."""
+    """Every picture of a GIF, ``(height, width, 3)``."""
     frames = []
     with Image.open(path) as gif:
         for frame in range(gif.n_frames):  # type: ignore[attr-defined]
@@ -35,12 +42,12 @@ def images(path: Path) -> list[np.ndarray]:
 
 
 def durations(path: Path) -> list[int]:
-    result = []
+    found = []
     with Image.open(path) as gif:
         for frame in range(gif.n_frames):  # type: ignore[attr-defined]
             gif.seek(frame)
-            result.append(gif.info["duration"])
-    return result
+            found.append(gif.info["duration"])
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -48,139 +55,180 @@ def gif(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw(tmp_path_factory.mktemp("viz") / "new" / "body.gif", title="A body")
 
 
-def test_the_animation_has_every_frame_and_loops(gif: Path) -> None:
-    frames = images(gif)
-    assert [frame.shape for frame in frames] == [(480, 480, 3)] * 7
-    assert durations(gif) == [40] * 6 + [1000]
+@pytest.mark.parametrize("fps", [25.0, 60.0, 120.0, 7.0])
+def test_it_takes_as_long_as_the_motion_did(tmp_path: Path, fps: float) -> None:
+    times = durations(draw(tmp_path / "a.gif", Clip(TRUE[:20], CMU, fps)))
+    assert abs(sum(times[:-1]) - 19 * 1000 / fps) <= 5  # GIF counts in hundredths of a second
+    assert times[-1] == 1000
+    assert set(times[:-2]) == {40}
+
+
+def test_slow_motion_takes_longer_and_says_so(tmp_path: Path, drawn: Labels) -> None:
+    slow = AnimationOptions(speed=0.25, zero_velocity=False)
+    times = durations(draw(tmp_path / "a.gif", Clip(TRUE[:16], CMU, 60.0), options=slow))
+    assert sum(times[:-1]) == 1000
+    assert "0.25 of true speed" in drawn.texts
+    drawn.clear()
+    draw(tmp_path / "a.gif")
+    assert not any("speed" in text for text in drawn.texts)
+
+
+def test_poses_between_frames_are_interpolated(tmp_path: Path) -> None:
+    """A quarter of 25 frames a second shows three pictures between two frames; a straight way has all on one line."""
+    line = torch.zeros(3, 2, 3)
+    line[:, 1] = torch.tensor([[0.0, 500, 0], [200, 500, 0], [400, 500, 0]])
+    stick = Skeleton("stick", ("a", "b"), (-1, 0))
+    options = AnimationOptions(speed=0.25, azimuth=0.0)
+    pictures = images(draw(tmp_path / "a.gif", Clip(line, stick, 25.0), options=options))
+    assert len(pictures) == 9
+    ends = [where(picture[STAGE], RGB["observed"])[1].max() for picture in pictures]
+    steps = np.diff(ends)
+    assert (np.abs(steps - steps.mean()) <= 2).all()
+    assert steps.mean() > 5
+
+
+def test_the_animation_loops_and_every_picture_differs(gif: Path) -> None:
+    pictures = images(gif)
     with Image.open(gif) as opened:
         assert opened.info["loop"] == 0
-    assert not any(np.array_equal(a, b) for a, b in pairwise(frames))
-
-
-def test_the_background_is_white(gif: Path) -> None:
-    assert all((frame[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all() for frame in images(gif))
+    assert {picture.shape for picture in pictures} == {(480, pictures[0].shape[1], 3)}
+    assert not any(np.array_equal(a, b) for a, b in pairwise(pictures))
 
 
 def test_colours_tell_observed_from_forecast_and_sides_apart(gif: Path) -> None:
-    frames = [frame[STAGE] for frame in images(gif)]
-    for frame in frames[:4]:
-        assert count(frame, RGB["observed"]) > 500
-        assert not any(count(frame, RGB[side]) for side in viz.SIDES)
-    for frame in frames[4:]:
-        assert all(count(frame, RGB[side]) > 200 for side in viz.SIDES)
-        assert count(frame, RGB["observed"]) == 0
-    # edges of observed bones mix to the colour of the truth here and there, so a few pixels prove nothing
-    assert count(frames[-1], TRUTH) > 5 * count(frames[0], TRUTH)
+    first, *_, last = (picture[STAGE] for picture in images(gif))
+    assert count(first, RGB["observed"]) > 500
+    assert not any(count(first, RGB[side]) for side in viz.SIDES)
+    assert all(count(last, RGB[side]) > 150 for side in viz.SIDES)
+    assert count(last, RGB["observed"]) == 0
+    assert count(last, TRUTH) > 5 * count(first, TRUTH)
     # seen from the front, the subject's left is on the right
-    assert where(frames[-1], RGB["left"])[1].mean() > where(frames[-1], RGB["right"])[1].mean()
+    assert where(last, RGB["left"])[1].mean() > where(last, RGB["right"])[1].mean()
 
 
 def test_the_body_stands_upright(tmp_path: Path) -> None:
-    image = images(draw(tmp_path / "rest.gif", forecast=motion(1, 0.0), truth=None))[-1][STAGE]
+    rest = replace(result(truth=None), forecast=motion(1, 0.0))
+    image = images(draw(tmp_path / "rest.gif", rest))[-1][STAGE]
     rows = {side: where(image, RGB[side])[0] for side in viz.SIDES}
     assert rows["centre"].min() < min(rows["left"].min(), rows["right"].min())  # the head
     assert rows["centre"].max() < min(rows["left"].max(), rows["right"].max())  # the feet
 
 
-def test_the_observed_phase_does_not_depend_on_the_forecast(tmp_path: Path) -> None:
-    one = images(draw(tmp_path / "one.gif"))
-    other = images(draw(tmp_path / "other.gif", forecast=motion(3, 0.5)))  # less sway: the camera stays where it is
-    for a, b in zip(one[:4], other[:4], strict=True):
-        assert np.array_equal(a, b)
-    assert not np.array_equal(one[6], other[6])
+def test_zero_velocity_and_other_models_stand_beside(tmp_path: Path, drawn: Labels) -> None:
+    one = images(draw(tmp_path / "one.gif", {"mine": result()}))[-1]
+    drawn.clear()
+    two = images(draw(tmp_path / "two.gif", {"mine": result()}, options=AnimationOptions()))[-1]
+    assert two.shape[1] > 1.3 * one.shape[1]
+    assert {"mine", "zero velocity"} <= set(drawn.texts)
+    middle = two.shape[1] // 2
+    for half in (two[STAGE, :middle], two[STAGE, middle:]):
+        assert all(count(half, RGB[side]) > 100 for side in viz.SIDES)
 
 
-def test_without_truth_nothing_is_drawn_behind(tmp_path: Path) -> None:
-    frames = images(draw(tmp_path / "body.gif", truth=None))
-    with_truth = images(draw(tmp_path / "truth.gif"))
-    assert len(frames) == 7
-    assert 5 * count(frames[-1][STAGE], TRUTH) < count(with_truth[-1][STAGE], TRUTH)
+def test_errors_and_times_are_true(tmp_path: Path, drawn: Labels) -> None:
+    """At 25 frames a second there is one picture a frame."""
+    shown = {"near": result(off=30.0, fps=25.0), "far": result(off=90.0, fps=25.0)}
+    draw(tmp_path / "a.gif", shown, title="A title")
+    texts = drawn.texts
+    assert texts.count("A title") == 10
+    assert texts.count("observed") == 4
+    assert [text for text in texts if text.startswith("forecast")] == [f"forecast +{40 * i} ms" for i in range(1, 7)]
+    assert [text for text in texts if text.startswith("error")] == ["error 30 mm", "error 90 mm"] * 6
+    assert {"left", "right", "centre", "truth"} <= set(texts)
 
 
-@pytest.mark.parametrize("size", [200, 333])
-def test_size_scales_the_picture(tmp_path: Path, size: int) -> None:
-    assert {frame.shape for frame in images(draw(tmp_path / "body.gif", size=size))} == {(size, size, 3)}
+def test_several_forecasts_follow_one_another(tmp_path: Path, drawn: Labels) -> None:
+    draw(tmp_path / "a.gif", {"mine": [result(0, fps=25.0), result(6, fps=25.0, off=50.0)]})
+    assert [text for text in drawn.texts if text.startswith("error")] == ["error 30 mm"] * 6 + ["error 50 mm"] * 6
 
 
-@pytest.mark.parametrize(("fps", "expected"), [(50, [20] * 6), (30, [30, 40, 30, 30, 40, 30]), (1, [1000] * 6)])
-def test_frames_are_shown_as_long_as_the_rate_says(tmp_path: Path, fps: float, expected: list[int]) -> None:
-    assert durations(draw(tmp_path / "body.gif", fps=fps)) == [*expected, 1000]
+def test_without_truth_nothing_is_drawn_behind(tmp_path: Path, drawn: Labels) -> None:
+    last = images(draw(tmp_path / "body.gif", result(truth=None)))[-1]
+    assert 5 * count(last[STAGE], TRUTH) < count(images(draw(tmp_path / "t.gif"))[-1][STAGE], TRUTH)
+    assert "truth" not in drawn.texts[: len(drawn) // 3]
+    assert not any("error" in text for text in drawn.texts[: len(drawn) // 3])
+
+
+def test_a_recording_alone_is_shown_with_its_time(tmp_path: Path, drawn: Labels) -> None:
+    draw(tmp_path / "a.gif", Clip(TRUE[:3], CMU, 25.0))
+    assert [text for text in drawn.texts if text.endswith(" s")] == ["0.00 s", "0.04 s", "0.08 s"]
+    assert "left" not in drawn.texts
+
+
+def test_the_floor_passes_below_a_body_that_moves(tmp_path: Path) -> None:
+    still = Clip(motion(1, 0.0).expand(30, -1, -1), CMU, 25.0)
+    way = torch.zeros(30, 3)
+    way[:, 2] = torch.arange(30) * 40.0
+    walking = images(draw(tmp_path / "a.gif", replace(still, root=RootMotion(way))))
+    standing = images(draw(tmp_path / "b.gif", still))
+    floor = slice(-150, -80)
+    assert (walking[14][floor] != walking[18][floor]).any(axis=-1).sum() > 100
+    assert not (standing[14][floor] != standing[18][floor]).any()
+    # the camera follows: the body stays about where it is
+    columns = [where(picture[STAGE], RGB["observed"])[1].mean() for picture in walking[14:18]]
+    assert np.ptp(columns) < 10
+
+
+def test_dark_colours_have_a_dark_background(tmp_path: Path) -> None:
+    dark = images(draw(tmp_path / "a.gif", options=AnimationOptions(dark=True)))[-1]
+    rgb = tuple(bytes.fromhex(DARK.background[1:]))
+    assert (dark[[0, 0, -1, -1], [0, -1, 0, -1]] == rgb).all()
+    assert all(count(dark[STAGE], tuple(bytes.fromhex(color[1:]))) > 150 for color in DARK.sides.values())
+
+
+def test_the_background_is_white(gif: Path) -> None:
+    assert all((picture[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all() for picture in images(gif))
+
+
+@pytest.mark.parametrize("height", [200, 333])
+def test_height_scales_the_picture(tmp_path: Path, height: int) -> None:
+    options = AnimationOptions(height=height, zero_velocity=False)
+    assert {picture.shape[0] for picture in images(draw(tmp_path / "a.gif", options=options))} == {height}
 
 
 def test_an_animation_of_a_window_is_small(tmp_path: Path) -> None:
-    path = draw(tmp_path / "body.gif", observed=motion(10), forecast=motion(25), truth=motion(25, 0.2))
-    assert path.stat().st_size < 500_000
+    path = viz.animate(result(observed=10, future=25), tmp_path / "body.gif")
+    assert path.stat().st_size < 300_000
 
 
-def test_labels_count_frames_and_give_the_error(tmp_path: Path, drawn: Labels) -> None:
-    truth = motion(2)
-    forecast = truth.clone()
-    forecast[1, :19, 0] += 100.0  # half of the 38 joints, so the mean is 50
-    viz.animate(truth, forecast, truth, skeleton=CMU, path=tmp_path / "body.gif", drawing=viz.Drawing(title="A title"))
-    texts = drawn.texts
-    assert texts.count("A title") == 4
-    assert texts.count("observed") == 2
-    assert [text for text in texts if text.startswith("forecast")] == ["forecast +1 frame", "forecast +2 frames"]
-    assert [text for text in texts if text.startswith("mean")] == ["mean error 0 mm", "mean error 50 mm"]
-    assert [text for text in texts if text.startswith("frame")] == [f"frame {i}/4" for i in (1, 2, 3, 4)]
-    assert {"left", "right", "centre", "truth"} <= set(texts)
-    assert not any("ms" in text for text in texts)
-
-
-def test_milliseconds_need_a_rate(tmp_path: Path, drawn: Labels) -> None:
-    draw(tmp_path / "body.gif", label_fps=25, truth=None)
-    forecasts = [text for text in drawn.texts if text.startswith("forecast")]
-    assert forecasts == ["forecast +1 frame (40 ms)", "forecast +2 frames (80 ms)", "forecast +3 frames (120 ms)"]
-    assert "truth" not in drawn.texts
-    assert not any("error" in text for text in drawn.texts)
-
-
-def test_the_texts_of_a_frame_can_be_read(tmp_path: Path, drawn: Labels) -> None:
-    draw(tmp_path / "body.gif", observed=motion(1), forecast=motion(1), truth=motion(1), label_fps=25, title="A body")
-    Labels(drawn[len(drawn) // 2 :]).check_readable()
+@pytest.mark.parametrize("models", [1, 2, 4])
+def test_the_texts_can_be_read(tmp_path: Path, drawn: Labels, models: int) -> None:
+    shown = {f"a model {i}": replace(result(), observed=TRUE[3:4], start=3) for i in range(models)}
+    draw(tmp_path / "a.gif", shown, title="A body")
+    last = len(drawn) - drawn.texts[::-1].index("A body") - 1
+    Labels(drawn[last:]).check_readable()
 
 
 def test_rotations_look_like_their_positions(tmp_path: Path) -> None:
-    turned = {"observed": rotations(4), "forecast": rotations(3), "truth": rotations(3, 0.2), "skeleton": ANGLES}
-    for one, other in zip(images(draw(tmp_path / "r.gif", **turned)), images(draw(tmp_path / "p.gif")), strict=True):
-        assert (one != other).mean() < 1e-3
-
-
-def test_numpy_and_torch_look_the_same(tmp_path: Path, gif: Path) -> None:
-    arrays = {"observed": motion(4).numpy(), "forecast": motion(3).numpy(), "truth": motion(3, 0.2).numpy()}
-    assert draw(tmp_path / "body.gif", title="A body", **arrays).read_bytes() == gif.read_bytes()
-
-
-def test_used_joints_can_be_drawn_alone(tmp_path: Path) -> None:
-    used = CMU.reduce(motion(3))
-    path = viz.animate(used, used, skeleton=CMU.reduced, path=tmp_path / "body.gif")
-    assert count(images(path)[-1], RGB["left"]) > 200
+    turned = replace(result(), observed=rotations(4), forecast=rotations(6), truth=rotations(6, 0.2), skeleton=ANGLES)
+    placed = replace(result(), observed=motion(4), forecast=motion(6), truth=motion(6, 0.2))
+    pairs = zip(images(draw(tmp_path / "r.gif", turned)), images(draw(tmp_path / "p.gif", placed)), strict=True)
+    assert all((one != other).mean() < 1e-3 for one, other in pairs)
 
 
 def test_a_single_point_can_be_drawn(tmp_path: Path) -> None:
-    point = Skeleton("point", ("point",), (-1,))
-    assert len(images(viz.animate(np.zeros((2, 1, 3)), np.zeros((1, 1, 3)), skeleton=point, path=tmp_path / "p.gif")))
+    point = Clip(np.zeros((2, 1, 3), dtype=np.float32), Skeleton("point", ("point",), (-1,)), 25.0)
+    assert len(images(draw(tmp_path / "p.gif", point))) == 2
+    single = replace(point, poses=point.poses[:1])
+    assert durations(draw(tmp_path / "p.gif", single)) in ([1000], [0])
 
 
 def test_a_head_is_drawn_where_there_is_one(tmp_path: Path) -> None:
     names = tuple("skull" if name == "Head" else name for name in CMU.joint_names)
     unnamed = Skeleton("no head", names, CMU.parents, mirrored=CMU.mirrored)
     with_head = count(images(draw(tmp_path / "head.gif"))[-1], RGB["centre"])
-    without = count(images(draw(tmp_path / "none.gif", skeleton=unnamed))[-1], RGB["centre"])
-    chosen = count(images(draw(tmp_path / "chosen.gif", skeleton=unnamed, head="skull"))[-1], RGB["centre"])
+    without = count(images(draw(tmp_path / "none.gif", result(skeleton=unnamed)))[-1], RGB["centre"])
+    options = AnimationOptions(head="skull", zero_velocity=False)
+    chosen = count(images(draw(tmp_path / "own.gif", result(skeleton=unnamed), options=options))[-1], RGB["centre"])
     assert chosen == with_head > 1.5 * without > 0
 
 
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"fps": 60}, ConfigError, "fps: expected 1 to 50 frames a second, got 60. Viewers do not play GIFs faster"),
-        ({"fps": 0}, ConfigError, "fps: expected 1 to 50 frames a second, got 0."),
-        ({"label_fps": 0}, ConfigError, "label_fps: expected frames a second above 0, got 0."),
-        ({"size": 0}, ConfigError, "size: expected an integer of at least 1, got 0."),
-        ({"head": "Haed"}, UnknownNameError, "unknown joint 'Haed'. Did you mean 'Head'?"),
-        ({"observed": torch.zeros(3, 25, 3)}, ShapeError, "observed: expected (frames, 38 joints, 3), got (3, 25, 3)."),
-        ({"skeleton": ANGLES.reduced}, ConfigError, "skeleton: expected offsets of 'cmu-angles-used', whose poses are"),
+        ({"options": AnimationOptions(head="Haed")}, UnknownNameError, "unknown joint 'Haed'. Did you mean 'Head'?"),
+        ({"shown": replace(result(), observed=torch.zeros(4, 25, 3))}, ShapeError, "expected (frames, 38 joints, 3)"),
+        ({"root": RootMotion(torch.zeros(3, 3))}, ShapeError, "root: expected at least 10 frames, got 3."),
     ],
 )
 def test_what_cannot_be_drawn_leaves_no_file(
@@ -189,6 +237,24 @@ def test_what_cannot_be_drawn_leaves_no_file(
     with pytest.raises(error, match=re.escape(message)):
         draw(tmp_path / "body.gif", **changes)
     assert not list(tmp_path.iterdir())
+
+
+def test_other_endings_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape("path: expected a file name that ends in .gif, got 'a.mp4'.")):
+        draw(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"speed": 0}, "speed: expected a number above 0, 1 for true speed, got 0."),
+        ({"speed": float("nan")}, "speed: expected a number above 0, 1 for true speed, got nan."),
+        ({"height": 0}, "height: expected an integer of at least 1, got 0."),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        AnimationOptions(**options)
 
 
 @pytest.mark.parametrize("package", ["matplotlib", "PIL"])

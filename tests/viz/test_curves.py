@@ -12,6 +12,7 @@ from posegraph.errors import ConfigError, UnknownNameError
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
 from posegraph.viz import _style, curves
+from posegraph.viz._labels import Rate
 from tests.viz.drawing import Labels, count, pixels
 
 ACTIONS = ("walking", "eating", "running")
@@ -29,7 +30,7 @@ def result(
 
 def draw(panels: curves.Panels, frames: list[int], unit: str = "mm") -> Any:
     with _style.default_style():
-        return curves._figure(panels, frames, ["protocol"], None, None, unit)
+        return curves._figure(panels, frames, ["protocol"], Rate(), None, unit)
 
 
 # --- numbers of any origin -------------------------------------------------------------------------------------------
@@ -41,14 +42,16 @@ def test_curves_show_every_model_and_the_protocol(tmp_path: Path, drawn: Labels)
         tmp_path / "new" / "curve.png",
         frames=[1, 3, 24],
         protocol="cmu test, windows: all",
+        fps=60,
         label_fps=25,
         title="A title",
     )
     drawn.check_readable()
     texts = set(drawn.texts)
     assert {"first", "second", "A title", "cmu test, windows: all", "MPJPE (mm)"} <= texts
-    assert {"1\n80", "3\n160", "24\n1000"} <= texts
-    assert "forecast frame, counted from 0; below it, ms at 25 frames a second" in texts
+    assert {"1\n33", "3\n67", "24\n417"} <= texts
+    assert "forecast frame, counted from 0; below it, ms at 60 frames a second" in texts
+    assert any(text.startswith('Tables label frame 24 "1000 ms", as if there were 25') for text in texts)
     image = pixels(path)
     assert all(count(image, tuple(bytes.fromhex(color[1:]))) > 200 for color in viz.CURVES[:2])
 
@@ -125,6 +128,14 @@ def test_panels_are_chosen(tmp_path: Path, drawn: Labels, actions: list[str], ex
     viz.error_panels({"one": result()}, tmp_path / "panels.png", actions=actions)
     drawn.check_readable()
     assert [label.text for label in drawn if label.weight == "bold"] == expected
+
+
+@pytest.mark.parametrize(("dataset", "times"), [("cmu", {"1\n33", "24\n417"}), ("own", {"1\n80", "24\n1000"})])
+def test_times_of_results_are_true(tmp_path: Path, drawn: Labels, dataset: str, times: set[str]) -> None:
+    viz.error_panels({"one": result(dataset=dataset)}, tmp_path / "panels.png", actions=["mean"])
+    drawn.check_readable()
+    assert times <= set(drawn.texts)
+    assert any(text.startswith("Tables label frame 24") for text in drawn.texts) == (dataset == "cmu")
 
 
 def test_one_action_needs_no_mean(tmp_path: Path, drawn: Labels) -> None:

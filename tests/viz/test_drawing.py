@@ -9,10 +9,11 @@ from posegraph.viz._scene import Scene
 from tests.viz.drawing import CMU, motion
 
 
+@pytest.mark.parametrize("name", ["fps", "label_fps"])
 @pytest.mark.parametrize("rate", [0, -1.0, float("nan")])
-def test_rates_of_labels_are_above_zero(rate: float) -> None:
-    with pytest.raises(ConfigError, match=f"label_fps: expected frames a second above 0, got {rate}."):
-        viz.Drawing(label_fps=rate)
+def test_rates_are_above_zero(name: str, rate: float) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: expected frames a second above 0, got {rate}."):
+        viz.Drawing(**{name: rate})
 
 
 def test_a_camera_that_is_not_turned_stands_where_the_picture_has_it() -> None:

@@ -39,12 +39,16 @@ def test_the_worst_joints_are_listed_and_numbered(tmp_path: Path, drawn: Labels)
     own = torch.zeros(2, 38)
     for name, error in {"LeftFoot": 80.0, "Head": 70.04, "RightHand": 60.0, "RThumb": 60.0, "Spine": 9.0}.items():
         own[1, CMU.index(name)] = error
-    draw(tmp_path / "new" / "joints.png", errors={"mine": own[1:]}, frames=[24], label_fps=25, title="A title")
+    draw(tmp_path / "new" / "joints.png", errors={"mine": own[1:]}, frames=[24], fps=60, label_fps=25, title="A title")
     drawn.check_readable()
     texts = drawn.texts
-    assert {"A title", "cmu test, windows: all", "mine", "frame 24 (1000 ms)", "mean error of the joint, in mm"} <= set(
-        texts
-    )
+    assert {
+        "A title",
+        "cmu test, windows: all",
+        "mine",
+        "frame 24, 417 ms (labelled 1000 ms)",
+        "mean error of the joint, in mm",
+    } <= set(texts)
     listed = texts[texts.index("mean of 38 joints") - 1 :][:8]
     # the thumb's start is a copy of the hand
     assert sorted(listed) == sorted(
@@ -81,7 +85,7 @@ def test_panels_lie_in_rows(frames: int, models: int, shape: tuple[int, int]) ->
 def test_texts_can_be_read(tmp_path: Path, drawn: Labels, models: int, frames: list[int]) -> None:
     names = ("zero-velocity", "msrgcn-released-short", "a model with quite a long name", "4")[:models]
     own = {name: errors(len(frames), scale=9999) for name in names}
-    draw(tmp_path / "joints.png", errors=own, frames=frames, label_fps=25, worst=8, title="A title")
+    draw(tmp_path / "joints.png", errors=own, frames=frames, fps=60, label_fps=25, worst=8, title="A title")
     drawn.check_readable()
 
 

@@ -80,7 +80,8 @@ def test_it_plays_at_true_speed(browser: Browser, tmp_path: Path) -> None:
     frames_and_seconds = (
         "new Promise(done => { seek(0); setPlaying(true); requestAnimationFrame(() => requestAnimationFrame(a => {"
         "const from = state.frame; const wait = b => b - a > 250 && state.frame > from"
-        " ? done([state.frame - from, (b - a) / 1000]) : requestAnimationFrame(wait); requestAnimationFrame(wait) })) })"
+        " ? done([state.frame - from, (b - a) / 1000]) : requestAnimationFrame(wait); requestAnimationFrame(wait)"
+        " })) })"
     )
     frames, seconds = browser.run(frames_and_seconds)
     # A page is drawn when the machine has time for it; the frames follow the clock whenever that is.

@@ -9,7 +9,8 @@ import pytest
 
 from posegraph import viz
 from posegraph.errors import ConfigError
-from posegraph.viz._scene import Body, Scene
+from posegraph.skeleton.skeleton import Skeleton
+from posegraph.viz._scene import Body, Floor, Scene
 from posegraph.viz._style import new_figure
 from tests.viz.drawing import CMU, motion
 
@@ -75,3 +76,31 @@ def test_everything_is_inside_and_to_scale() -> None:
     assert np.ptp(seen[:, 0]) > 80  # the width is what limits the size
     across, along = (np.diff(axes.transData.transform([(0, 0), (1, 1)]), axis=0)).ravel()
     assert across == pytest.approx(along)
+
+
+def test_a_hidden_body_leaves_nothing() -> None:
+    scene = Scene(CMU, (motion(1).numpy(),), 0.0, 0.0)
+    axes = scene.axes(new_figure(100, 100), (0, 0, 100, 100))
+    body = Body(axes, scene, width=3, layer=1)
+    body.show(motion(1).numpy()[0], viz.SIDES)
+    assert len(body.bones.get_segments()) == len(scene.bones)
+    body.hide()
+    assert (body.bones.get_segments(), body.head.get_visible()) == ([], False)
+
+
+def test_the_lines_of_a_floor_stay_where_they_are_in_the_world() -> None:
+    """From above, with y up: lines are at whole halves of a metre, at x and at z, wherever the camera is."""
+    corners = np.array([[[-1500.0, 0, -1500], [1500, 0, 1500]]])
+    skeleton = Skeleton("two", ("a", "b"), (-1, 0))
+    scene = Scene(skeleton, (corners,), azimuth=0.0, elevation=90.0)
+    floor = Floor(scene.axes(new_figure(100, 100), (0, 0, 100, 100)), scene, "#000000")
+    radius = scene.ground[1]
+    for place in ([0.0, 0, 0], [130.0, 0, -4321.0]):
+        floor.show(np.array(place))
+        ends = np.array(floor.lines.get_segments())  # right is x, up is -z
+        world = ends * [1, -1] + np.array([place[0], place[2]])
+        upright = np.abs(world[:, 0, 0] - world[:, 1, 0]) < 1e-6
+        across = np.concatenate([world[upright, 0, 0], world[~upright, 0, 1]])
+        np.testing.assert_allclose(across / 500, np.round(across / 500), atol=1e-9)
+        assert abs(len(across) - 2 * 2 * radius / 500) <= 4
+        assert (np.linalg.norm(ends, axis=-1) <= radius + 1e-6).all()

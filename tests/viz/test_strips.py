@@ -23,10 +23,10 @@ def test_the_strip_shows_the_chosen_frames(tmp_path: Path, drawn: Labels) -> Non
         skeleton=CMU,
         path=tmp_path / "new" / "strip.png",
         frames=[1, 4],
-        drawing=viz.Drawing(label_fps=25, title="A title"),
+        drawing=viz.Drawing(fps=60, label_fps=25, title="A title"),
     )
     drawn.check_readable()
-    assert {"A title", "last observed", "+2 frames\n(80 ms)", "+5 frames\n(200 ms)", "truth"} <= set(drawn.texts)
+    assert {"A title", "last observed", "+2 frames\n33 ms", "+5 frames\n83 ms", "truth"} <= set(drawn.texts)
     image = pixels(path)[170:-80]  # without text
     third = image.shape[1] // 3
     assert count(image[:, :third], RGB["observed"]) > 500
@@ -90,16 +90,16 @@ def test_a_single_model_is_not_called_the_best(tmp_path: Path, drawn: Labels) ->
 
 
 def test_what_the_errors_hold_for_is_said(tmp_path: Path, drawn: Labels) -> None:
-    compare(tmp_path / "a.png", label_fps=25, title="A title")
+    compare(tmp_path / "a.png", fps=60, title="A title")
     assert "cmu test, walking_1; mean error of this window's 38 joints at the frame, in mm" in drawn.texts
-    assert {"A title", "+2 frames\n(80 ms)", "+6 frames\n(240 ms)"} <= set(drawn.texts)
+    assert {"A title", "+2 frames\n33 ms", "+6 frames\n100 ms"} <= set(drawn.texts)
 
 
 @pytest.mark.parametrize("frames", [[0], [0, 2, 5], list(range(8))])
 def test_texts_can_be_read(tmp_path: Path, drawn: Labels, frames: list[int]) -> None:
     names = ("zero-velocity", "msrgcn-released-short", "a model with a long name", "4")
     forecasts = dict.fromkeys(names, 3 * motion(25))
-    compare(tmp_path / "a.png", forecasts=forecasts, truth=motion(25), label_fps=25, title="A title", frames=frames)
+    compare(tmp_path / "a.png", forecasts=forecasts, truth=motion(25), fps=60, title="A title", frames=frames)
     drawn.check_readable()
 
 
@@ -114,7 +114,7 @@ def test_rotations_look_like_their_positions(tmp_path: Path) -> None:
     [
         ({"forecasts": {}}, ConfigError, "forecasts: expected those of at least one model, got none."),
         ({"frames": [6]}, ConfigError, "frames: expected forecast frames in 0..5, got [6]."),
-        ({"label_fps": 0}, ConfigError, "label_fps: expected frames a second above 0, got 0."),
+        ({"fps": 0}, ConfigError, "fps: expected frames a second above 0, got 0."),
         ({"head": "Haed"}, UnknownNameError, "unknown joint 'Haed'. Did you mean 'Head'?"),
         ({"truth": torch.full((6, 38, 3), torch.inf)}, DataError, "truth: expected finite positions, got NaN or"),
         (

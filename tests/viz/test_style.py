@@ -15,10 +15,11 @@ from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import ActionResult, Result
 from posegraph.viz import _style
 from tests.viz.drawing import CMU, motion
+from tests.viz.windows import result
 
 RESULT = Result(Protocol("cmu", future_frames=2, actions=("walking",)), {"walking": ActionResult(1, (1.0,))})
 PICTURES = {
-    "animation.gif": lambda path: viz.animate(motion(2), motion(1), motion(1), skeleton=CMU, path=path),
+    "animation.gif": lambda path: viz.animate(result(), path),
     "strip.png": lambda path: viz.pose_strip(motion(1), motion(2), skeleton=CMU, path=path),
     "strips.png": lambda path: viz.compare_strips({"a": motion(2)}, motion(2), skeleton=CMU, path=path, window="w"),
     "curve.png": lambda path: viz.error_curve({"a": [1.0]}, path, frames=[0], protocol="none"),
@@ -74,9 +75,11 @@ def luminance(color: str) -> float:
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-@pytest.mark.parametrize("color", [_style.TEXT, _style.MUTED])
-def test_text_has_the_contrast_that_guidelines_ask_for(color: str) -> None:
-    assert (luminance(_style.BACKGROUND) + 0.05) / (luminance(color) + 0.05) >= 4.5
+@pytest.mark.parametrize("theme", [_style.LIGHT, _style.DARK])
+@pytest.mark.parametrize("name", ["text", "muted", "accent"])
+def test_text_has_the_contrast_that_guidelines_ask_for(theme: _style.Theme, name: str) -> None:
+    darker, lighter = sorted(luminance(color) + 0.05 for color in (theme.background, getattr(theme, name)))
+    assert lighter / darker >= 4.5
 
 
 def test_wrapped_lines_fit_and_lose_nothing() -> None:

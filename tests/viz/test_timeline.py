@@ -71,9 +71,7 @@ def test_without_truth_the_line_goes_on_unknown() -> None:
 
 def test_rotations_become_positions() -> None:
     turned = rotations(10)
-    own = replace(
-        result(), observed=turned[:4], forecast=turned[4:], truth=turned[4:] * 0.5, skeleton=ANGLES
-    )
+    own = replace(result(), observed=turned[:4], forecast=turned[4:], truth=turned[4:] * 0.5, skeleton=ANGLES)
     line = timeline(own)
     np.testing.assert_allclose(line.known[:4], motion(4).numpy(), atol=1e-3)
     np.testing.assert_allclose(line.models["forecast"][0].errors, own.mpjpe_mm, rtol=1e-4)
