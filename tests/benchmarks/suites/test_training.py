@@ -13,7 +13,7 @@ from tests.benchmarks import toys
 
 def test_ways_to_train_are_compared() -> None:
     about = subject("msrgcn-1l", settings=toys.NARROW)
-    comparison = training.comparison(about, [*list(training.WAYS)[:3], ("8 seeds", "fp32")], Recipe(batch_size=4))
+    comparison = training.comparison(about, [*list(training.WAYS)[:3], ("8 seeds", "fp32")], Recipe.of(batch_size=4))
     plain, fused, narrow, several = (outcome.row for outcome in compare(comparison, "cpu", seconds=0.02))
     assert plain["ratio"] == 1.0
     assert fused["operations"] < plain["operations"]
@@ -29,6 +29,6 @@ def test_a_wrong_step_gets_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setitem(training.WAYS, ("fused", "fp32"), training.Way(shifted))
     about = subject("msrgcn-1l", settings=toys.NARROW)
-    comparison = training.comparison(about, [("plain", "fp32"), ("fused", "fp32")], Recipe(batch_size=4))
+    comparison = training.comparison(about, [("plain", "fp32"), ("fused", "fp32")], Recipe.of(batch_size=4))
     _, wrong = (outcome.row for outcome in compare(comparison, "cpu", seconds=0.02))
     assert "is above the tolerance 1e-03" in wrong["skipped"]

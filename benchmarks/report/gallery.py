@@ -1,4 +1,4 @@
-"""Draw the pictures of the documentation: ``python -m benchmarks.gallery``.
+"""Draw the pictures of the documentation: ``python -m benchmarks.report.gallery``.
 
 They show the library's default weights beside zero velocity on the bundled test clips, and are written to
 ``docs/assets``. It takes about a minute.
