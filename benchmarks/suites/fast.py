@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m benchmarks.suites.fast
 
 prints a Markdown table and writes ``benchmarks/results/fast-cpu.json``. Times are the least of a few seconds, ratios
-are of these. The first column of "ready" is what `optimize` takes with an empty cache, that is exporting and measuring.
+are of these. "Ready" is what `optimize` takes with an empty cache: exporting and measuring.
 """
 
 from __future__ import annotations

@@ -74,7 +74,11 @@ class _AtenWriter(Writer):
         return argument
 
     def _reshape(self, node: Node) -> str:
-        return self.add("Reshape", self.name(node.args[0]), self.constant(self.shape(node)))
+        given = self.name(node.args[0])
+        given = self.reshaped.get(given, given)  # of several in a row, the last one counts
+        result = self.add("Reshape", given, self.constant(self.shape(node)))
+        self.reshaped[result] = given
+        return result
 
     def _same(self, node: Node) -> Any:
         if str(node.target).startswith("aten.dropout") and node.args[2]:

@@ -36,6 +36,7 @@ class Writer:
         self.values: dict[Node, Any] = {}
         self.names: dict[Node, str] = {}
         self.transposed: dict[Node, str] = {}
+        self.reshaped: dict[str, str] = {}
         self.batch = ""
 
     def write(self) -> bytes:
@@ -51,7 +52,7 @@ class Writer:
         helper, float32 = self.onnx.helper, self.onnx.TensorProto.FLOAT
         given = next(node for node in graph.nodes if self.values.get(node) == INPUT)
         model = helper.make_graph(
-            self.nodes,
+            self._used(),
             "forecast",
             [helper.make_tensor_value_info(INPUT, float32, self._named(given))],
             [helper.make_tensor_value_info(OUTPUT, float32, self._named(result))],
@@ -59,6 +60,16 @@ class Writer:
         )
         opset = helper.make_opsetid("", _OPSET)
         return helper.make_model(model, opset_imports=[opset], ir_version=_IR_VERSION).SerializeToString()
+
+    def _used(self) -> list[Any]:
+        """The nodes whose outputs count, in order."""
+        wanted, used = {OUTPUT}, list[Any]()
+        for node in reversed(self.nodes):
+            if wanted.intersection(node.output):
+                wanted.update(node.input)
+                used.append(node)
+        self.constants = {name: value for name, value in self.constants.items() if name in wanted}
+        return used[::-1]
 
     def _named(self, node: Node) -> list[int | str]:
         return [size if isinstance(size, int) else "batch" for size in node.meta["val"].shape]

@@ -2,9 +2,8 @@ r"""Blocks of layer norm, learned graphs and perceptrons as they are at inferenc
 
 Every reader of the residual stream begins with a layer norm, which removes the mean over the channels. So all that is
 written to the stream may be centred beforehand, in the weights, and the norm's factor and shift become part of the
-product that follows. A linear map before a graph convolution has its shift added behind it:
-$A (x + 1 b) = A x + (A 1) b$. All rows of all windows are one matrix, so that each product of channels is one product
-with its shift.
+product that follows. All rows of all windows are one matrix, so that each product of channels is one product with its
+shift.
 """
 
 from __future__ import annotations
@@ -67,18 +66,13 @@ class FoldedMixerBlock(nn.Module):
     """
 
     adjacency: torch.Tensor
-    graph_shift: torch.Tensor
 
     def __init__(self, block: GraphMixerBlock) -> None:
         super().__init__()
         self.heads, self.nodes = block.graph.num_heads, block.graph.num_nodes
         self.eps = block.node_norm.eps, block.channel_norm.eps
-        value = after_norm(block.node_norm, *_of(block.value))
-        adjacency = as_double(block.graph.adjacency)
-        self.register_buffer("adjacency", adjacency)
-        by_head = value.shift.view(self.heads, 1, -1)
-        self.register_buffer("graph_shift", adjacency.sum(-1, keepdim=True) * by_head)
-        self.register_buffer("value", value.weight)
+        self.value = after_norm(block.node_norm, *_of(block.value))
+        self.register_buffer("adjacency", as_double(block.graph.adjacency))
         self.output = centred(*_of(block.output))
         self.expand = after_norm(block.channel_norm, *_of(block.expand))
         self.contract = centred(*_of(block.contract))
@@ -86,9 +80,9 @@ class FoldedMixerBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Apply the block; shapes as in the class."""
         first, second = self.eps
-        value = normalize(x, first) @ self.get_buffer("value")
+        value = self.value(normalize(x, first))
         by_head = value.unflatten(1, (self.heads, -1)).unflatten(0, (-1, self.nodes)).transpose(1, 2)
-        mixed = F.gelu(torch.matmul(self.adjacency, by_head) + self.graph_shift)
+        mixed = F.gelu(torch.matmul(self.adjacency, by_head))
         x = x + self.output(mixed.transpose(1, 2).flatten(2).flatten(0, 1))
         return x + self.contract(F.gelu(self.expand(normalize(x, second))))
 
@@ -104,8 +98,8 @@ class MirroredMixer(nn.Module):
     Args:
         mean: Of each coordinate, ``(joints, 3)``.
         std: Likewise.
-        start: From rows of a joint's last normalised position and displacements to channels, centred.
-        embedding: Vectors of the joints, ``(joints, channels)``, centred.
+        start: From a joint's last normalised position and displacements to channels, centred.
+        embedding: Shifts of the joints after it, ``(joints, channels)``, centred.
         blocks: Folded blocks.
         head: From normalised rows to displacements ``(future_frames, 3)`` of each joint.
         eps: Of the last layer norm.
@@ -118,6 +112,7 @@ class MirroredMixer(nn.Module):
 
     mean: torch.Tensor
     std: torch.Tensor
+    start: torch.Tensor
     embedding: torch.Tensor
 
     def __init__(
@@ -125,7 +120,7 @@ class MirroredMixer(nn.Module):
         *,
         mean: torch.Tensor,
         std: torch.Tensor,
-        start: Product,
+        start: torch.Tensor,
         embedding: torch.Tensor,
         blocks: Iterable[nn.Module],
         head: Product,
@@ -136,7 +131,8 @@ class MirroredMixer(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
         self.register_buffer("embedding", embedding)
-        self.start, self.head, self.eps = start, head, eps
+        self.register_buffer("start", start)
+        self.head, self.eps = head, eps
         self.blocks = nn.Sequential(*blocks)
         joints, signs, self.caution = (None, None, 0.0) if mirror is None else mirror
         self.register_buffer("joints", joints)
@@ -146,27 +142,25 @@ class MirroredMixer(nn.Module):
         """Forecast; shapes as in the class."""
         last = observed[:, -1:]
         if self.joints is None:
-            return last + self._moves(observed)
-        both = torch.stack([observed, self._mirror(observed)]).flatten(0, 1)
-        one, other = self._moves(both).unflatten(0, (2, -1)).unbind()
-        other = self._mirror(other)
+            return last + self._moves(observed).transpose(1, 2)
+        joints, signs = self.get_buffer("joints"), self.get_buffer("signs")
+        mirrored = observed.index_select(2, joints) * signs
+        one, other = self._moves(torch.cat([observed, mirrored])).unflatten(0, (2, -1)).unbind()
+        other = other.index_select(1, joints) * signs
         doubled, difference = one + other, one - other
         # Sums of squares: the means would divide both by the number of joints, and the moves by two.
-        size, doubt = (x.square().sum((2, 3), keepdim=True) for x in (doubled, difference))
+        size, doubt = (x.square().sum((1, 3), keepdim=True) for x in (doubled, difference))
         tiny = 4 * TINY * observed.shape[2]
-        return last + doubled * (0.5 * size / (size + 2 * self.caution * doubt).clamp(min=tiny))
+        moves = doubled * (0.5 * size / (size + 2 * self.caution * doubt).clamp(min=tiny))
+        return last + moves.transpose(1, 2)
 
     def _moves(self, observed: torch.Tensor) -> torch.Tensor:
-        """Displacements ``(batch, future_frames, joints, 3)`` from the last observed pose."""
+        """Displacements ``(batch, joints, future_frames, 3)`` from the last observed pose."""
         last = observed[:, -1:]
         inputs = torch.cat([(last - self.mean) / self.std, observed[:, :-1] - last], dim=1)
-        features = self.start(inputs.transpose(1, 2).flatten(2).flatten(0, 1))
-        features = (features.unflatten(0, (-1, self.embedding.shape[0])) + self.embedding).flatten(0, 1)
-        moves = self.head(normalize(self.blocks(features), self.eps))
-        return moves.unflatten(1, (-1, 3)).unflatten(0, (-1, self.embedding.shape[0])).transpose(1, 2)
-
-    def _mirror(self, poses: torch.Tensor) -> torch.Tensor:
-        return poses.index_select(2, self.get_buffer("joints")) * self.get_buffer("signs")
+        features = torch.matmul(inputs.transpose(1, 2).flatten(2), self.start) + self.embedding
+        moves = self.head(normalize(self.blocks(features.flatten(0, 1)), self.eps))
+        return moves.unflatten(1, (-1, 3)).unflatten(0, (-1, self.embedding.shape[0]))
 
 
 TINY = 1e-12

@@ -188,8 +188,7 @@ class GraphMixer(ForecastModel):
         scale = as_double(self.motion_scale)
         start = as_double(self.start.weight).T.clone()
         start[3:] /= scale
-        entry = centred(start, as_double(self.start.bias))
-        embedding = as_double(self.joint_embedding)
+        entry = centred(start, as_double(self.start.bias) + as_double(self.joint_embedding))
         # (channels, axes, coefficients) to (channels, frames, axes)
         paths = scale * as_double(self.inverse_dct.basis)
         weight = (as_double(self.head.weight).T.unflatten(1, (3, -1)) @ paths).transpose(1, 2).flatten(1)
@@ -200,8 +199,8 @@ class GraphMixer(ForecastModel):
         network = MirroredMixer(
             mean=as_double(self.normalizer.mean),
             std=as_double(self.normalizer.std),
-            start=entry,
-            embedding=embedding - embedding.mean(-1, keepdim=True),
+            start=entry.weight,
+            embedding=entry.shift,
             blocks=[FoldedMixerBlock(block) for block in self.blocks],
             head=after_norm(self.norm, weight, shift),
             eps=self.norm.eps,

@@ -26,8 +26,10 @@ def _onnx(network: nn.Module, shape: Shape, precision: Precision, device: torch.
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
 
+    outputs = [session.get_outputs()[0].name]
+
     def run(frames: torch.Tensor) -> torch.Tensor:
-        return torch.from_numpy(session.run(None, {name: frames.contiguous().numpy()})[0])
+        return torch.from_numpy(session.run(outputs, {name: frames.contiguous().numpy()})[0])
 
     return run
 
