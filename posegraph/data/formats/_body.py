@@ -50,6 +50,8 @@ class Motion:
     """None if the file does not say it."""
     up: Axis | None = None
     """None if the file does not say it."""
+    usual_up: Axis = "y"
+    """What points up in most files of the format, for those that do not show it."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -209,7 +211,7 @@ def _axes(motion: Motion, options: ReadOptions, notes: list[str]) -> tuple[Axis,
     elif stated is not None:
         world = stated
     else:
-        world = guess or "y"
+        world = guess or motion.usual_up
         why = "where the head is above the feet" if guess else "which is usual; nothing in the file shows it"
         notes.append(f"The file does not say which axis points up: {world}, {why}.")
     if upright is not None and upright["xyz".index(world)] < -0.6:
