@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _commands() -> dict[str, Callable[..., Any]]:
-    from posegraph.cli import demo, evaluate, forecast, models, pack, plot, reproduce, train
+    from posegraph.cli import data, demo, evaluate, forecast, models, pack, plot, reproduce, train
 
     return {
         "list": models.list_names,
@@ -52,5 +52,6 @@ def _commands() -> dict[str, Callable[..., Any]]:
         "plot": plot.plot,
         "reproduce": reproduce.reproduce,
         "pack": pack.pack,
+        "data": data.data,
         "demo": demo.demo,
     }

@@ -64,7 +64,7 @@ def convert(clip: Clip, *, fps: float | None = None, unit: Unit | None = None, u
         clip = replace(clip, skeleton=replace(clip.skeleton, unit=unit))
     if up is not None and up != clip.up:
         check_choice("up", up, get_args(Axis))
-        turn = turn_to_up(clip.up, up)
+        turn = turn_to_up(clip.skeleton.up, up)
         lateral = "xyz"[int(turn["xyz".index(clip.skeleton.lateral)].abs().argmax())]
         clip = _turned_and_scaled(clip, turn, 1.0)
         clip = replace(clip, skeleton=replace(clip.skeleton, up=up, lateral=lateral))

@@ -112,7 +112,7 @@ def exponential_map_from_rotation(rotation: torch.Tensor) -> torch.Tensor:
         raise ShapeError("rotation", "(..., 3, 3)", tuple(rotation.shape), "Give rotation matrices.")
     rows = [list(row.unbind(-1)) for row in rotation.unbind(-2)]
     (a, b, c), (d, e, f), (g, h, i) = rows
-    # Four times the products of the quaternion's parts w, x, y, z: its row with the largest diagonal is well conditioned.
+    # Four times the products of the quaternion's parts w, x, y, z; the row of the largest diagonal is well conditioned.
     products = torch.stack(
         [
             *(1 + a + e + i, h - f, c - g, d - b),

@@ -73,14 +73,13 @@ def choose_fps(stated: float | None, told: float | None, source: object, *, line
     return stated
 
 
-def clip_of(motion: Motion, path: Path, options: ReadOptions, *, joints: str = "joints") -> Clip:
+def clip_of(motion: Motion, path: Path, options: ReadOptions) -> Clip:
     """A clip in millimetres with y up.
 
     Args:
         motion: What the file holds.
         path: The file.
         options: What the user says about it; goes before what the file says, and is noted where they differ.
-        joints: What the joints are called in messages.
 
     Raises:
         ConfigError: A unit or an axis is not among those known.
@@ -98,7 +97,9 @@ def clip_of(motion: Motion, path: Path, options: ReadOptions, *, joints: str = "
     if turns is None:
         notes.append("Poses keep their heading: the file holds no rotation of the root.")
     if poses.size and max(float(np.abs(poses).max()), float(np.abs(places).max())) > 1e8:
-        raise DataError(f"{path}: expected {joints} within 100 km, got some farther away. Is the unit right? Pass unit=...")
+        raise DataError(
+            f"{path}: expected joints within 100 km, got some farther away. Is the unit right? Pass unit=..."
+        )
     skeleton = options.skeleton or _skeleton(path, motion, poses, offsets)
     if options.skeleton is not None:
         poses, places, turns = _selected(poses, places, turns, motion.names, options.skeleton, path)
@@ -191,7 +192,9 @@ def _unit(motion: Motion, options: ReadOptions, path: Path, notes: list[str]) ->
             f"{path}: expected a person, whose longest way along the bones is some 2.3 m, to guess the unit from, got "
             f"{size:.4g}, which fits none of {', '.join(get_args(Unit))}. Pass unit=..."
         )
-    notes.append(f"The file does not say its unit: {unit}, guessed from a longest way along the bones of {in_metres:.2f} m.")
+    notes.append(
+        f"The file does not say its unit: {unit}, guessed from a longest way along the bones of {in_metres:.2f} m."
+    )
     return unit
 
 

@@ -164,9 +164,7 @@ def _angles(local: np.ndarray) -> np.ndarray:
     level = np.hypot(turn[..., 0, 0], turn[..., 1, 0])
     y = np.arctan2(-turn[..., 2, 0], level)
     locked = level < 1e-9
-    z = np.where(
-        locked, np.arctan2(-turn[..., 0, 1], turn[..., 1, 1]), np.arctan2(turn[..., 1, 0], turn[..., 0, 0])
-    )
+    z = np.where(locked, np.arctan2(-turn[..., 0, 1], turn[..., 1, 1]), np.arctan2(turn[..., 1, 0], turn[..., 0, 0]))
     x = np.where(locked, 0.0, np.arctan2(turn[..., 2, 1], turn[..., 2, 2]))
     angles = np.rad2deg(np.stack([z, y, x], axis=-1))
     return np.unwrap(angles, axis=0, period=360.0)

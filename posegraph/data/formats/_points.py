@@ -59,8 +59,8 @@ def clip_of_points(
     if options.fps is not None and stated_fps not in (None, options.fps):
         notes.append(f"The file says {stated_fps:g} frames a second; it was read at {fps:g}, as told.")
     own = unique_names(names, notes)
-    missing = ~np.isfinite(points).all(axis=-1)
-    never = missing.all(axis=0)
+    missing = np.asarray((~np.isfinite(points)).any(axis=-1))
+    never = np.asarray(missing.all(axis=0))
     wanted = () if options.skeleton is None else options.skeleton.joint_names
     dropped = [name for name, gone in zip(own, never, strict=True) if gone and name not in wanted]
     if dropped and len(dropped) < count:

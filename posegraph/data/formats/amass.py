@@ -81,8 +81,8 @@ def read(path: Path, options: ReadOptions) -> Clip:
     absent = [name for name in ("poses", "trans") if name not in arrays]
     if absent:
         raise DataError(
-            f"{path}: expected arrays poses and trans, got no {' and no '.join(absent)}. Files of SMPL shapes alone hold "
-            "no motion."
+            f"{path}: expected arrays poses and trans, got no {' and no '.join(absent)}. Files of SMPL shapes alone "
+            "hold no motion."
         )
     angles, places = (arrays[name] for name in ("poses", "trans"))
     joints = len(BODY)
@@ -98,8 +98,8 @@ def read(path: Path, options: ReadOptions) -> Clip:
     stated = next((arrays[key] for key in ("mocap_framerate", "mocap_frame_rate") if key in arrays), None)
     fps = choose_fps(_number(stated), options.fps, path)
     turns = torch.from_numpy(angles[:, : 3 * joints].astype(np.float64)).unflatten(1, (joints, 3))
-    bad = ~torch.isfinite(turns).all(-1).numpy()
-    lost = ~np.isfinite(places).all(-1, keepdims=True)
+    bad = (~torch.isfinite(turns)).any(-1).numpy()
+    lost = np.asarray((~np.isfinite(places)).any(-1))[:, None]
     turns = torch.where(torch.from_numpy(bad)[..., None], 0.0, turns)
     if float(turns.abs().max()) > _LARGEST_ANGLE:
         raise DataError(f"{path}: expected angles in radians, got {float(turns.abs().max()):.3g}. Convert degrees.")

@@ -1,7 +1,7 @@
 """AMC with its ASF: the format of the CMU Graphics Lab database.
 
-The skeleton is in an ``.asf`` file, the motion in an ``.amc`` file. The skeleton is looked for beside the motion: of the
-same name, of the subject's number (``02.asf`` for ``02_01.amc``), or the only one in the folder; each may be
+The skeleton is in an ``.asf`` file, the motion in an ``.amc`` file. The skeleton is looked for beside the motion: of
+the same name, of the subject's number (``02.asf`` for ``02_01.amc``), or the only one in the folder; each may be
 gzip-compressed.
 
 A joint has the name of the bone that starts there, so a bone's end is the joint of the next bone, or a joint named
@@ -12,7 +12,7 @@ most of the database has 120 frames a second, which is assumed and noted.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,7 +173,11 @@ def parse_asf(content: bytes, source: object) -> AsfSkeleton:
     line, axes = root.get("axis", (1, ["XYZ"]))
     _, turn = root.get("orientation", (1, ["0", "0", "0"]))
     at, place = root.get("position", (1, ["0", "0", "0"]))
-    known["root"] = (_vector(place, at, wrong), _frame([*turn, *axes], line, degrees, wrong), _freedom(order, line, wrong))
+    known["root"] = (
+        _vector(place, at, wrong),
+        _frame([*turn, *axes], line, degrees, wrong),
+        _freedom(order, line, wrong),
+    )
     for number, fields in _bones(sections["bonedata"], wrong):
         if "name" not in fields or not fields["name"][1]:
             raise wrong(number, "a bone with a name", "none")
@@ -192,9 +196,7 @@ def parse_asf(content: bytes, source: object) -> AsfSkeleton:
         known[name] = (vector, _frame(axis, at_axis, degrees, wrong), freedom)
     parents = _parents(sections["hierarchy"], known, wrong)
     names = list(parents)
-    bones = tuple(
-        Bone(name, names.index(above) if above else -1, *known[name]) for name, above in parents.items()
-    )
+    bones = tuple(Bone(name, names.index(above) if above else -1, *known[name]) for name, above in parents.items())
     return AsfSkeleton(bones, _INCH / length if length != 1 else None, degrees)
 
 
@@ -257,7 +259,7 @@ def _freedom(words: list[str], number: int, wrong: _Wrong) -> tuple[tuple[bool, 
     return tuple(_DOF[word] for word in words)
 
 
-def _parents(lines: list[tuple[int, list[str]]], known: dict[str, object], wrong: _Wrong) -> dict[str, str]:
+def _parents(lines: list[tuple[int, list[str]]], known: Mapping[str, object], wrong: _Wrong) -> dict[str, str]:
     """Parent of each bone, parents first; the root's is empty."""
     parents = {"root": ""}
     for number, (above, *below) in lines:
@@ -309,11 +311,13 @@ def parse_amc(content: bytes, source: object, skeleton: AsfSkeleton) -> np.ndarr
         absent = [name for name in wanted if name not in bones]
         if absent:
             raise DataError(
-                f"{source}, line {number}: expected {len(wanted)} bones in the frame, got no {', '.join(absent[:4])}. If "
-                "the file was cut off, fetch it again."
+                f"{source}, line {number}: expected {len(wanted)} bones in the frame, got no {', '.join(absent[:4])}. "
+                "If the file was cut off, fetch it again."
             )
     tables = [
-        parse_rows([bones[name] or "?" for _, bones in frames], 1, count, f"{source}, bone {name}, values", "Fetch it again.")
+        parse_rows(
+            [bones[name] or "?" for _, bones in frames], 1, count, f"{source}, bone {name}, values", "Fetch it again."
+        )
         for name, count in wanted.items()
     ]
     values = np.concatenate(tables, axis=1)

@@ -8,7 +8,8 @@ What the reader takes, beside the usual:
 * a frame time printed with few digits: the whole frame rate that it is printed from, as 30 for 0.033.
 
 The root's position is its offset plus its channels. Position channels of another joint take the place of its offset if
-that is what they hold, within a tenth of its length in most frames, and are added to it if not; the clip's notes say which.
+that is what they hold, within a tenth of its length in most frames, and are added to it if not; the clip's notes say
+which.
 
 A file does not say its unit or which axis points up; both are guessed, noted, and can be told (``unit``, ``up``).
 `posegraph.data.formats.write` writes centimetres, y up.
@@ -85,7 +86,9 @@ class BvhFile:
         return [(axis, np.deg2rad(self.values[:, column])) for axis, column in self.columns(joint, rotations=True)]
 
 
-@register("bvh", suffixes=(".bvh",), summary="BVH: hierarchy and joint angles; says neither unit nor axis.", write=write)
+@register(
+    "bvh", suffixes=(".bvh",), summary="BVH: hierarchy and joint angles; says neither unit nor axis.", write=write
+)
 def read(path: Path, options: ReadOptions) -> Clip:
     """Read a clip; see the module for what is taken.
 
@@ -175,7 +178,7 @@ def _fill(
     for joint, node in enumerate(file.nodes):
         rotation, position = ([c for _, c in file.columns(joint, rotations=kind)] for kind in (True, False))
         for columns, rotates in ((rotation, True), (position, False)):
-            missing = bad[:, columns].any(axis=1)[:, None]
+            missing = np.asarray(bad[:, columns].any(axis=1))[:, None]
             if not missing.any():
                 continue
             values = apply_turns(turns[joint], identity).transpose(2, 0, 1) if rotates else shifts[joint]
@@ -259,7 +262,7 @@ def _motion_head(
         if key == "frames":
             if not value.strip().isdecimal():
                 raise DataError(
-                    f"{source}, line {at + 1}: expected a number of frames, got {value.strip()[:40]!r}. Correct the line."
+                    f"{source}, line {at + 1}: expected a number of frames, got {value.strip()[:40]!r}. Correct it."
                 )
             frames = int(value.strip()[:20])
             if frames * columns > LARGEST_NUMBERS:

@@ -1,7 +1,8 @@
 """C3D: the binary format of motion-capture systems; its markers, with those not seen as gaps.
 
-Needs the package ezc3d (``pip install 'posegraph[c3d]'``). Rate, unit and labels are those of the file's parameters; the
-axis that points up is z, as in most laboratories, unless markers named as head and feet show another, or it is told.
+Needs the package ezc3d (``pip install 'posegraph[c3d]'``). Rate, unit and labels are those of the file's parameters.
+The axis that points up is z, as in most laboratories, unless markers named as head and feet show another, or it is
+told.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def read(path: Path, options: ReadOptions) -> Clip:
         fps = float(group["RATE"]["value"][0])
     except Exception as error:  # ezc3d raises what its C++ throws, of no common type
         raise DataError(
-            f"{path}: expected a C3D file, got one that ezc3d cannot read ({str(error).strip()[:200]}). Export it again."
+            f"{path}: expected a C3D file, got one that ezc3d cannot read ({str(error).strip()[:200]}). Export it anew."
         ) from error
     labels += [f"point_{index}" for index in range(len(labels), points.shape[1])]
     unit = units[0] if units and units[0] in MILLIMETRES else None
@@ -61,15 +62,15 @@ def _check_header(content: bytes, path: Path) -> None:
     if len(content) < 1024 or content[1] != 0x50:
         raise DataError(f"{path}: expected a C3D file, got {len(content)} bytes that are none. Export it again.")
     start = (content[0] - 1) * 512
-    processor = content[start + 3] if 0 < start and start + 3 < len(content) else 0
+    processor = content[start + 3] if start > 0 and start + 3 < len(content) else 0
     order = ">" if processor == 86 else "<"  # 84 Intel, 85 DEC, 86 SGI
     points, analog, first, last = struct.unpack(f"{order}4H", content[2:10])
     frames = last - first + 1
     width = 4 if content[12:16] != b"\0" * 4 and _is_negative(content[12:16], processor) else 2
-    if frames < 1 or frames < 65535 and frames * (points * 4 + analog) * width > len(content):
+    if frames < 1 or (frames < 65535 and frames * (points * 4 + analog) * width > len(content)):
         raise DataError(
-            f"{path}: expected the {frames} frames of {points} points that its header claims, got {len(content)} bytes, "
-            "which cannot hold them. If the file was cut off, fetch it again."
+            f"{path}: expected the {frames} frames of {points} points that its header claims, got {len(content)} "
+            "bytes, which cannot hold them. If the file was cut off, fetch it again."
         )
 
 

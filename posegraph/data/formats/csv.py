@@ -2,7 +2,8 @@
 
 The names are ``JOINT_x``, ``JOINT_y``, ``JOINT_z`` (or with a point, a colon or a space in place of the underscore, in
 either case), in any order; columns ``frame`` and ``time`` (seconds) may be there too. Separators are commas, semicolons
-or tabs; with the latter two, decimal commas are taken. An empty field, ``nan`` or ``null`` is a joint that was not seen.
+or tabs; with the latter two, decimal commas are taken. An empty field, ``nan`` or ``null`` is a joint that was not
+seen.
 
     time,Hips_x,Hips_y,Hips_z,Head_x,Head_y,Head_z
     0.00,12.1,903.2,-4.0,14.8,1601.9,2.2
@@ -42,7 +43,9 @@ def read(path: Path, options: ReadOptions) -> Clip:
     lines = decode(read_content(path), path, "a table of joint positions").splitlines()
     rows = [(number, line) for number, line in enumerate(lines, start=1) if line.strip() and line[0] != "#"]
     if len(rows) < 2:
-        raise DataError(f"{path}: expected a line of names and one line a frame, got {len(rows)} lines. Export it again.")
+        raise DataError(
+            f"{path}: expected a line of names and one line a frame, got {len(rows)} lines. Export it again."
+        )
     head_line, head = rows[0]
     separator = max("\t;,", key=head.count)
     names = [field.strip().strip('"') for field in head.split(separator)]
@@ -54,8 +57,8 @@ def read(path: Path, options: ReadOptions) -> Clip:
         fields = [field.strip().strip('"') for field in line.split(separator)]
         if len(fields) != len(names):
             raise DataError(
-                f"{path}, line {number}: expected {len(names)} fields separated by {separator!r}, as in line {head_line}, "
-                f"got {len(fields)}. Export the table again."
+                f"{path}, line {number}: expected {len(names)} fields separated by {separator!r}, as in line "
+                f"{head_line}, got {len(fields)}. Export the table again."
             )
         if separator != ",":
             fields = [field.replace(",", ".") for field in fields]
@@ -76,17 +79,19 @@ def _columns(names: list[str], path: Path, line: int) -> tuple[list[str], list[i
             match = _COLUMN.match(name)
             if match is None or match[2].lower() in found.setdefault(match[1], {}):
                 raise DataError(
-                    f"{path}, line {line}: expected names such as Hips_x, each once, and time or frame, got {name[:40]!r} "
-                    f"in column {column + 1}. Rename or remove the column."
+                    f"{path}, line {line}: expected names such as Hips_x, each once, and time or frame, got "
+                    f"{name[:40]!r} in column {column + 1}. Rename or remove the column."
                 )
             found[match[1]][match[2].lower()] = column
     for joint, own in found.items():
         if len(own) != 3:
             raise DataError(
-                f"{path}, line {line}: expected {joint}_x, {joint}_y and {joint}_z, got {', '.join(own)}. Name all three."
+                f"{path}, line {line}: expected {joint}_x, {joint}_y and {joint}_z, got {', '.join(own)}. Name all."
             )
     if not found:
-        raise DataError(f"{path}, line {line}: expected names such as Hips_x, got none. The first line names the columns.")
+        raise DataError(
+            f"{path}, line {line}: expected names such as Hips_x, got none. The first line names the columns."
+        )
     return list(found), [own[axis] for own in found.values() for axis in "xyz"], time
 
 

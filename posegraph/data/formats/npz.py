@@ -17,7 +17,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -61,7 +61,8 @@ def read(path: Path, options: ReadOptions) -> Clip:
     if skeleton is None or fps is None:
         absent = "skeleton" if skeleton is None else "fps"
         raise DataError(f"{path}: expected {absent} in the file or beside it, got none. Pass {absent}=...")
-    text = {key: str(arrays.get(key, "")) for key in ("action", "name", "subject")}
+    action, name, subject = (str(arrays.get(key, "")) for key in ("action", "name", "subject"))
+    poses = cast("torch.Tensor", arrays["poses"])  # a clip takes arrays of any floating-point type and byte order
     try:
         root = (
             RootMotion(
@@ -71,7 +72,7 @@ def read(path: Path, options: ReadOptions) -> Clip:
             if "root_positions" in arrays
             else None
         )
-        return Clip(arrays["poses"], skeleton, float(fps), source=str(path), root=root, **text)
+        return Clip(poses, skeleton, float(fps), action, name, str(path), subject, root)
     except (TypeError, ValueError) as error:
         if isinstance(error, PosegraphError):
             raise

@@ -33,7 +33,9 @@ def read(path: Path, options: ReadOptions) -> Clip:
     """
     lines = decode(read_content(path), path, "a TRC file").splitlines()
     if len(lines) < 6 or not lines[0].lower().startswith("pathfiletype"):
-        raise DataError(f"{path}, line 1: expected a TRC file, which begins with PathFileType, got {lines[:1]}. Export it again.")
+        raise DataError(
+            f"{path}, line 1: expected a TRC file, which begins with PathFileType, got {lines[:1]}. Export it again."
+        )
     head = dict(zip((key.lower() for key in lines[1].split()), lines[2].split(), strict=False))
     names = [name.strip() for name in lines[3].split("\t")[2:] if name.strip()]
     (fps,) = to_floats([head.get("datarate", "nan")], path, 3)
@@ -59,8 +61,8 @@ def read(path: Path, options: ReadOptions) -> Clip:
         fields += [""] * (width - len(fields) if "\t" in line and len(fields) >= 2 else 0)
         if len(fields) != width:
             raise DataError(
-                f"{path}, line {number}: expected {width} fields (frame, time, and 3 for each of {len(names)} markers), "
-                f"got {len(fields)}. Export it again."
+                f"{path}, line {number}: expected {width} fields (frame, time, and 3 for each of {len(names)} "
+                f"markers), got {len(fields)}. Export it again."
             )
         values[row] = to_floats([field.replace(",", ".") or "nan" for field in fields], path, number)
     points = values[:, 2:].reshape(len(rows), len(names), 3)
