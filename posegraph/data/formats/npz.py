@@ -93,9 +93,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
                 raise DataError(f"{path}: expected at most {LARGEST_CONTENT >> 20} MB of arrays, got {size >> 20} MB.")
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, PosegraphError):
-            raise
+    except PosegraphError:
+        raise
+    except Exception as error:  # whatever zipfile, zlib and NumPy's own readers raise, which have no common type
         raise DataError(f"{path}: expected NumPy arrays, got a damaged file ({error}). Write it again.") from error
 
 
