@@ -71,7 +71,7 @@ def load(
     folder: str | Path,
     *,
     split: str | Sequence[str] | None = None,
-    actions: Sequence[str] | None = None,
+    actions: str | Sequence[str] | None = None,
     frame_step: int = 2,
 ) -> MotionDataset:
     """Read a published benchmark.
@@ -82,7 +82,7 @@ def load(
         name: One of `names`.
         folder: Where its files are; ``"samples"`` stands for the clips that come with the library.
         split: A split or several; all of them by default.
-        actions: Only these actions.
+        actions: Only this action, or these.
         frame_step: Keep every so many frames; published results use 2.
 
     Returns:
@@ -101,9 +101,11 @@ def load(
     """
     spec = get(name)
     where = _bundled(name) if folder == "samples" else Path(folder)
-    splits = (split,) if isinstance(split, str) else split
-    wanted = Selection(where, splits and tuple(splits), actions and tuple(actions), frame_step)
-    return spec.read(spec.benchmark(), wanted)
+    return spec.read(spec.benchmark(), Selection(where, _names(split), _names(actions), frame_step))
+
+
+def _names(wanted: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    return (wanted,) if isinstance(wanted, str) else None if wanted is None else tuple(wanted)
 
 
 def _bundled(name: str) -> Path:

@@ -18,7 +18,15 @@ from posegraph.layers.losses import coordinate_distance_loss, joint_distance_los
 from posegraph.layers.node_embedding import Aggregation, NodeEmbedding, PairwiseMessages, SkipMLP
 from posegraph.layers.norm import NodeBatchNorm
 from posegraph.layers.normalizers import MinMaxNormalizer, ZScoreNormalizer
-from posegraph.layers.operators import OperatorFactory, OperatorKind, PerNodeLinear, SkeletonConv, operator_factory
+from posegraph.layers.operators import (
+    Operator,
+    OperatorFactory,
+    OperatorKind,
+    PerNodeLinear,
+    SkeletonConv,
+    check_operator,
+    operator_factory,
+)
 from posegraph.layers.pooling import JointPool, JointUnpool
 from posegraph.layers.poses import accumulated_average, from_nodes, pad_last_pose, to_nodes
 from posegraph.layers.resample import NodeResample
@@ -46,6 +54,7 @@ __all__ = [
     "NodeBatchNorm",
     "NodeEmbedding",
     "NodeResample",
+    "Operator",
     "OperatorFactory",
     "OperatorKind",
     "PairwiseMessages",
@@ -65,6 +74,7 @@ __all__ = [
     "TemporalMLPBlock",
     "ZScoreNormalizer",
     "accumulated_average",
+    "check_operator",
     "coordinate_distance_loss",
     "dct_matrix",
     "from_nodes",

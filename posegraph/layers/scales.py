@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from torch import nn
 
 from posegraph._support.checks import check_choice
-from posegraph.layers.operators import OperatorFactory, OperatorKind, operator_factory
+from posegraph.layers.operators import Operator, OperatorFactory, operator_factory
 from posegraph.layers.pooling import JointPool, JointUnpool
 from posegraph.layers.resample import NodeResample
 from posegraph.skeleton.adjacency import coarsen_bones
@@ -22,12 +22,12 @@ ResampleKind = Literal["learned", "grouping"]
 
 
 def scale_operators(
-    kind: OperatorKind, skeleton: Skeleton, groupings: Sequence[JointGrouping]
+    operator: Operator, skeleton: Skeleton, groupings: Sequence[JointGrouping]
 ) -> list[OperatorFactory]:
     """The factory of a graph operator for each scale, for joint coordinates.
 
     Args:
-        kind: As in `operator_factory`.
+        operator: As in `operator_factory`.
         skeleton: Its used joints are the finest scale; coarser bones follow from the groupings.
         groupings: From each scale to the next coarser one.
 
@@ -35,7 +35,7 @@ def scale_operators(
         One factory a scale, finest first.
 
     Raises:
-        ConfigError: Unknown kind.
+        ConfigError: It is no operator.
 
     Examples:
         >>> from posegraph.skeleton import presets
@@ -45,10 +45,10 @@ def scale_operators(
         3
     """
     bones, joints = skeleton.reduced.bones, skeleton.num_used
-    factories = [operator_factory(kind, bones, joints)]
+    factories = [operator_factory(operator, bones, joints)]
     for level in groupings:
         bones, joints = coarsen_bones(bones, level), level.num_groups
-        factories.append(operator_factory(kind, bones, joints))
+        factories.append(operator_factory(operator, bones, joints))
     return factories
 
 

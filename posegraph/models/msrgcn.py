@@ -12,10 +12,11 @@ from torch import nn
 from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.layers import (
     GraphConvBlock,
-    OperatorKind,
+    Operator,
     ResampleBlock,
     ResampleKind,
     ResidualStage,
+    check_operator,
     make_resampler,
     scale_operators,
 )
@@ -56,7 +57,7 @@ class MSRGCNConfig:
     """Scale positions to [-1, 1] by the extremes of the training set, as the authors' code does."""
     resample: ResampleKind = "learned"
     """Steps between scales: learned linear maps, or the fixed means of the grouping."""
-    operator: OperatorKind = "learned"
+    operator: Operator = "learned"
     """Graph operator of the layers; "per-node" gives the paper's fully connected ablation."""
     grouping: str | None = None
     """Which grouping of the skeleton makes the coarser scales; None takes its first."""
@@ -65,7 +66,7 @@ class MSRGCNConfig:
         check_positive(channels=self.channels, num_scales=self.num_scales, num_blocks=self.num_blocks)
         check_probability(dropout=self.dropout)
         check_choice("resample", self.resample, get_args(ResampleKind))
-        check_choice("operator", self.operator, get_args(OperatorKind))
+        object.__setattr__(self, "operator", check_operator(self.operator))
 
 
 @register(

@@ -16,11 +16,12 @@ from posegraph.layers import (
     GraphConvBlock,
     InverseDCT,
     NodeResample,
-    OperatorKind,
+    Operator,
     PerNodeLinear,
     ResampleBlock,
     ResampleKind,
     ResidualStage,
+    check_operator,
     make_resampler,
     scale_operators,
 )
@@ -63,7 +64,7 @@ class MSRGCNReleasedConfig:
     """Slope of the leaky ReLU."""
     resample: ResampleKind = "learned"
     """Steps between scales: learned linear maps, or the fixed means of the grouping."""
-    operator: OperatorKind = "learned"
+    operator: Operator = "learned"
     """Graph operator of the layers."""
     grouping: str | None = None
     """Which grouping of the skeleton makes the coarser scales; None takes its first."""
@@ -78,7 +79,7 @@ class MSRGCNReleasedConfig:
         check_probability(dropout=self.dropout)
         check_choice("e3_input", self.e3_input, ("a3", "d3"))
         check_choice("resample", self.resample, get_args(ResampleKind))
-        check_choice("operator", self.operator, get_args(OperatorKind))
+        object.__setattr__(self, "operator", check_operator(self.operator))
 
 
 @register(

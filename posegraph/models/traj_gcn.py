@@ -11,7 +11,7 @@ from torch import nn
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.errors import CheckpointError, ConfigError
-from posegraph.layers import DCT, GraphConvBlock, InverseDCT, OperatorKind, ResidualStage, operator_factory
+from posegraph.layers import DCT, GraphConvBlock, InverseDCT, Operator, ResidualStage, check_operator, operator_factory
 from posegraph.layers.losses import coordinate_distance_loss, joint_distance_loss
 from posegraph.layers.poses import from_nodes, pad_last_pose, to_nodes
 from posegraph.models.base import ForecastModel
@@ -41,7 +41,7 @@ class TrajGCNConfig:
     """Work on DCT coefficients; False feeds the padded trajectories themselves (MSR-GCN's "w/o DCT")."""
     global_residual: bool = True
     """Add the input to the output; False is MSR-GCN's "w/o GR"."""
-    operator: OperatorKind = "learned"
+    operator: Operator = "learned"
     """Graph operator of the layers."""
     loss: TrajGCNLoss | None = None
     """"joint-distance", or "l1" for the sum of absolute differences of all coordinates. None takes the authors' choice:
@@ -50,7 +50,7 @@ class TrajGCNConfig:
     def __post_init__(self) -> None:
         check_positive(channels=self.channels, num_blocks=self.num_blocks)
         check_probability(dropout=self.dropout)
-        check_choice("operator", self.operator, get_args(OperatorKind))
+        object.__setattr__(self, "operator", check_operator(self.operator))
         check_choice("loss", self.loss, (None, *get_args(TrajGCNLoss)))
         if not self.dct and self.num_coefficients is not None:
             raise ConfigError(
@@ -111,7 +111,7 @@ class TrajGCN(ForecastModel):
         super().__init__(config, skeleton=skeleton, observed_frames=observed_frames, future_frames=future_frames)
         config = self.config
         num_nodes = len(self.skeleton.moving)
-        if num_nodes < 3 * self.num_joints and config.operator in ("masked", "skeleton"):
+        if num_nodes < 3 * self.num_joints and config.operator not in ("learned", "per-node"):
             raise ConfigError(
                 f"operator {config.operator!r}: expected a skeleton all of whose coordinates move, got "
                 f"{self.skeleton.name!r} with locked ones. Use 'learned' or 'per-node'."

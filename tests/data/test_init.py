@@ -64,9 +64,8 @@ def test_unknown_names_are_answered_with_the_list():
 
 
 def test_the_bundled_clips_are_no_human36m():
-    with pytest.raises(
-        DataError, match=r"expected files of the h36m benchmark such as S1/walking_1\.txt, got none of 210"
-    ):
+    message = r"samples: expected a data set with clips in the library \(cmu, cmu-angles\), got 'h36m'\. Pass a folder"
+    with pytest.raises(DataError, match=message):
         data.load("h36m", "samples")
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch_geometric.nn import GCNConv, SAGEConv
-from torch_geometric.nn import GraphConv as PyGGraphConv
+import torch_geometric.nn as geometric
 
-from posegraph.errors import ConfigError, ShapeError
+from posegraph import checkpoint, registry
+from posegraph.errors import CheckpointError, ConfigError, ShapeError, UnknownNameError
 from posegraph.layers import GraphConv, PerNodeLinear, SkeletonConv, operator_factory
 from posegraph.skeleton import presets
 from posegraph.skeleton.adjacency import node_adjacency
@@ -29,12 +29,67 @@ def test_skeleton_conv_is_the_gcn_of_the_normalised_skeleton():
     torch.testing.assert_close(conv(x), expected)
 
 
-@pytest.mark.parametrize("make", [GCNConv, PyGGraphConv, SAGEConv])
-def test_skeleton_conv_runs_any_operator_sample_by_sample(make):
-    conv = SkeletonConv(3, 5, 12, edge_index=EDGES, conv=make)
-    x = torch.randn(2, 12, 3)
+IN_BATCHES = ["ARMA", "ClusterGCN", "FiLM", "GCN", "Graph", "LE", "MF", "ResGatedGraph", "SAGE", "SG", "TAG"]
+IN_PARTS = ["FeaSt", "GAT", "GATv2", "GEN", "General", "Hypergraph", "SuperGAT", "Transformer"]
+
+
+@pytest.mark.parametrize("name", [*IN_BATCHES, *IN_PARTS])
+def test_operators_of_pytorch_geometric_treat_every_sample_by_itself(name):
+    conv = operator_factory(getattr(geometric, f"{name}Conv"), BONES, JOINTS)(3, 5, 12).eval()
+    assert isinstance(conv, SkeletonConv)
+    assert conv._takes_batches == (name in IN_BATCHES)
+    x = torch.randn(4, 12, 3)
     expected = torch.stack([conv.conv(sample, EDGES) for sample in x])
-    torch.testing.assert_close(conv(x), expected)
+    torch.testing.assert_close(conv(x), expected, rtol=1e-4, atol=1e-5)
+    assert f"{name}Conv" in str(SkeletonConv.__doc__)
+
+
+def test_operators_with_more_arguments_are_wrapped():
+    conv = SkeletonConv(3, 5, 12, edge_index=EDGES, conv=lambda i, o: geometric.ChebConv(i, o, K=3))
+    x = torch.randn(2, 12, 3)
+    torch.testing.assert_close(conv(x), torch.stack([conv.conv(sample, EDGES) for sample in x]))
+
+
+@pytest.mark.parametrize(
+    ("conv", "message"),
+    [
+        (
+            geometric.ChebConv,
+            r"operator ChebConv: expected one that is made from \(in_channels, out_channels\)",
+        ),
+        (geometric.GMMConv, "operator GMMConv: expected one that is made from"),
+        (lambda i, o: geometric.GATConv(i, o, heads=2), r"expected 5 channels for each of 12 nodes, got \(12, 10\)"),
+        (torch.nn.Bilinear, "expected one that is made from"),
+        (torch.nn.Linear, r"expected one of the form conv\(x, edge_index\), got TypeError"),
+    ],
+)
+def test_operators_that_do_not_fit_are_refused(conv, message):
+    with pytest.raises(ConfigError, match=message):
+        SkeletonConv(3, 5, 12, edge_index=EDGES, conv=conv)
+
+
+@pytest.mark.parametrize("operator", [geometric.GATConv, "torch_geometric.nn.GATConv"])
+def test_models_with_them_are_saved_by_name(operator, tmp_path):
+    model = registry.build("msrgcn-2l", skeleton="cmu", channels=6, num_blocks=1, operator=operator).eval()
+    assert model.config.operator == "torch_geometric.nn.GATConv"
+    observed = 100 * torch.randn(3, 10, 25, 3)
+    again = checkpoint.load(checkpoint.save_checkpoint(model, tmp_path))
+    torch.testing.assert_close(again.predict(observed), model.predict(observed))
+
+
+def test_factories_are_taken_as_they_are():
+    def make(in_channels, out_channels, num_nodes):
+        return GraphConv(in_channels, out_channels, num_nodes)
+
+    assert operator_factory(make, BONES, JOINTS) is make
+    model = registry.build("traj-gcn", channels=8, num_blocks=1, operator=make)
+    with pytest.raises(CheckpointError, match="expected values that JSON can hold"):
+        checkpoint.save_checkpoint(model, "unused")
+
+
+def test_unknown_operators_of_pytorch_geometric_are_answered_with_the_nearest():
+    with pytest.raises(UnknownNameError, match=r"operator of torch_geometric.nn 'GATCon'\. Did you mean 'GATC"):
+        operator_factory("torch_geometric.nn.GATCon", BONES, JOINTS)
 
 
 def test_skeleton_conv_gradients():

@@ -28,23 +28,28 @@ class DatasetSpec:
     """What belongs to it; the same at every call."""
     read: Reader = read_benchmark
     """From what belongs to it and what is wanted to clips."""
+    summary: str = ""
+    """One line."""
 
 
 _REGISTRY: Registry[DatasetSpec] = Registry("data set", group="posegraph.datasets", package=__name__)
 
 
-def register(name: str, benchmark: Callable[[], Benchmark], *, read: Reader = read_benchmark) -> None:
+def register(
+    name: str, benchmark: Callable[[], Benchmark], *, read: Reader = read_benchmark, summary: str = ""
+) -> None:
     """Add a data set.
 
     Args:
         name: Name of the data set, in lower case with hyphens.
         benchmark: Says what belongs to it.
         read: Reads it; by default `read_benchmark`, which reads exponential-map files.
+        summary: One line for listings.
 
     Raises:
         ConfigError: The name is taken.
     """
-    _REGISTRY.add(name, DatasetSpec(name, benchmark, read), owner=__name__)
+    _REGISTRY.add(name, DatasetSpec(name, benchmark, read, summary), owner=__name__)
 
 
 def unregister(name: str) -> None:

@@ -199,5 +199,5 @@ def benchmark(rotations: bool = False) -> Benchmark:
     )
 
 
-register("h36m", benchmark, read=read)
-register("h36m-angles", partial(benchmark, rotations=True), read=read)
+register("h36m", benchmark, read=read, summary="Human3.6M: fifteen actions, seven subjects; get the files yourself.")
+register("h36m-angles", partial(benchmark, rotations=True), read=read, summary="The rotations of the same files.")

@@ -1,8 +1,8 @@
 """C3D: the binary format of motion-capture systems; its markers, with those not seen as gaps.
 
-Rate, unit and labels are those of the file's parameters; analog channels are passed over. Numbers of Intel, DEC and MIPS
-machines are taken, as integers or floating-point ones. The axis that points up is z, as in most laboratories, unless
-markers named as head and feet show another, or it is told.
+Rate, unit and labels are those of the file's parameters; analog channels are passed over. Numbers of Intel, DEC and
+MIPS machines are taken, as integers or floating-point ones. The axis that points up is z, as in most laboratories,
+unless markers named as head and feet show another, or it is told.
 """
 
 from __future__ import annotations
@@ -95,13 +95,13 @@ def parse(content: bytes, source: object) -> C3dFile:
     begin = (block - 1) * _BLOCK
     if frames < 1 or count < 1 or frames * row > LARGEST_NUMBERS or begin <= 0 or not np.isfinite(scale) or scale == 0:
         raise DataError(
-            f"{source}: expected frames of markers, got a header with {frames} frames of {count} markers, data in block "
-            f"{block} and scale {scale:g}. Export the file again."
+            f"{source}: expected frames of markers, got a header with {frames} frames of {count} markers, data in "
+            f"block {block} and scale {scale:g}. Export the file again."
         )
     if begin + frames * row * width > len(content):
         raise DataError(
-            f"{source}: expected the {frames} frames of {count} markers that its header claims, got {len(content)} bytes, "
-            "which cannot hold them. If the file was cut off, fetch it again."
+            f"{source}: expected the {frames} frames of {count} markers that its header claims, got {len(content)} "
+            "bytes, which cannot hold them. If the file was cut off, fetch it again."
         )
     data = content[begin : begin + frames * row * width]
     table = _floats(data, processor) if floating else np.frombuffer(data, f"{order}i2")

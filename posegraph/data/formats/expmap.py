@@ -17,7 +17,7 @@ import torch
 from posegraph._support.cache import load_array, store_array
 from posegraph._support.files import read_content
 from posegraph.data.clip import Clip
-from posegraph.data.formats import ReadOptions, register
+from posegraph.data.formats import ReadOptions, millimetres, register
 from posegraph.errors import DataError
 from posegraph.skeleton.kinematics import forward_kinematics
 from posegraph.skeleton.root import RootMotion
@@ -40,7 +40,7 @@ _FORTRAN = re.compile(r"(?<=[0-9.])[dD](?=[-+0-9])")
     summary="Text of the field's benchmarks: root translation and exponential maps; says neither fps nor skeleton.",
 )
 def read(path: Path, options: ReadOptions) -> Clip:
-    """Read a clip; ``skeleton`` and ``fps`` have to be given.
+    """Read a clip; ``skeleton`` and ``fps`` have to be given, and ``unit`` for the way of the root.
 
     Raises:
         DataError: One of them is missing, the file cannot be read, or a line of it cannot be used.
@@ -52,8 +52,17 @@ def read(path: Path, options: ReadOptions) -> Clip:
             f"{path}: expected {absent} beside the file, which does not say it, got none. As in skeleton='cmu', "
             "fps=120; or read the folder of a benchmark with posegraph.data.load."
         )
-    poses, root = read_poses(path, options.skeleton)
-    return Clip(poses, options.skeleton, options.fps, name=path.name.split(".")[0], source=str(path), root=root)
+    scale = None if options.unit is None else millimetres(options.unit)
+    poses, root = read_poses(path, options.skeleton, root_scale=scale or 1.0)
+    return Clip(
+        poses,
+        options.skeleton,
+        options.fps,
+        name=path.name.split(".")[0],
+        source=str(path),
+        root=None if scale is None else root,
+        notes=() if scale else ("The root's way is left out: the file does not say its unit. Pass unit=.",),
+    )
 
 
 def read_poses(path: str | Path, skeleton: Skeleton, *, root_scale: float = 1.0) -> tuple[torch.Tensor, RootMotion]:

@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,8 +62,7 @@ def read(path: Path, options: ReadOptions) -> Clip:
     if skeleton is None or fps is None:
         absent = "skeleton" if skeleton is None else "fps"
         raise DataError(f"{path}: expected {absent} in the file or beside it, got none. Pass {absent}=...")
-    action, name, subject = (str(arrays.get(key, "")) for key in ("action", "name", "subject"))
-    poses = cast("torch.Tensor", arrays["poses"])  # a clip takes arrays of any floating-point type and byte order
+    text = {key: str(arrays.get(key, "")) for key in ("action", "name", "subject")}
     try:
         root = (
             RootMotion(
@@ -72,7 +72,8 @@ def read(path: Path, options: ReadOptions) -> Clip:
             if "root_positions" in arrays
             else None
         )
-        return Clip(poses, skeleton, float(fps), action, name, str(path), subject, root)
+        poses: Any = arrays["poses"]  # a clip takes arrays too
+        return Clip(poses, skeleton, float(fps), text["action"], text["name"], str(path), text["subject"], root)
     except (TypeError, ValueError) as error:
         if isinstance(error, PosegraphError):
             raise
@@ -88,15 +89,27 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     content = read_content(path)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-            if size > LARGEST_CONTENT:
-                raise DataError(f"{path}: expected at most {LARGEST_CONTENT >> 20} MB of arrays, got {size >> 20} MB.")
+            for entry in archive.infolist():
+                _check_size(archive, entry, path)
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except PosegraphError:
         raise
     except Exception as error:  # whatever zipfile, zlib and NumPy's own readers raise, which have no common type
         raise DataError(f"{path}: expected NumPy arrays, got a damaged file ({error}). Write it again.") from error
+
+
+def _check_size(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """Require that an array is as large as its file, before memory is taken for it."""
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version[0] == 1 else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+    size = math.prod(shape) * dtype.itemsize
+    if size > min(entry.file_size, LARGEST_CONTENT):
+        raise DataError(
+            f"{path}: expected arrays of at most {LARGEST_CONTENT >> 20} MB, got one that claims {size} bytes."
+        )
 
 
 def _skeleton(arrays: dict[str, np.ndarray], path: Path) -> Skeleton | None:

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from posegraph import data
 from posegraph.data import samples
 from posegraph.data.benchmarks import cmu
 from posegraph.errors import ConfigError, DataError
@@ -21,33 +22,33 @@ def test_a_full_benchmark_has_48_files(tmp_path):
             for k in range(1, count + 1):
                 write_angles(tmp_path / split / action / f"{action}_{k}.txt", angles)
     write_angles(tmp_path / "train/walking_extra/walking_extra_1.txt", angles)
-    data = cmu.read(tmp_path)
-    assert data.missing == ()
-    assert [clip.name for clip in data.clips["test"]] == [f"{action}_1" for action in cmu.ACTIONS]
-    assert [clip.name for clip in data.clips["train"]] == [f"{a}_{k}" for a in cmu.ACTIONS for k in range(1, 6)]
-    assert (data.name, data.skeleton.name, data.actions) == ("cmu", "cmu", cmu.ACTIONS)
+    motion = data.load("cmu", tmp_path)
+    assert motion.missing == ()
+    assert [clip.name for clip in motion.clips["test"]] == [f"{action}_1" for action in cmu.ACTIONS]
+    assert [clip.name for clip in motion.clips["train"]] == [f"{a}_{k}" for a in cmu.ACTIONS for k in range(1, 6)]
+    assert (motion.name, motion.skeleton.name, motion.actions) == ("cmu", "cmu", cmu.ACTIONS)
 
 
 def test_rates_are_the_true_one_and_the_published_label():
-    data = cmu.read(samples(), splits=["test"], actions=["running"])
-    assert (data.fps, data.label_fps, data.skeleton.fps) == (60.0, 25.0, 60.0)
+    motion = data.load("cmu", samples(), split="test", actions=["running"])
+    assert (motion.fps, motion.label_fps, motion.skeleton.fps) == (60.0, 25.0, 60.0)
 
 
 def test_lengths_of_the_bundled_clips():
-    data = cmu.read(samples())
-    frames = {clip.name: clip.num_frames for clip in data.clips["test"]}
+    motion = data.load("cmu", samples())
+    frames = {clip.name: clip.num_frames for clip in motion.clips["test"]}
     assert frames == {"basketball_1": 289, "running_1": 82, "walking_1": 180}
-    assert len(data.train_windows(10, 25, actions=["walking"])) == 874
-    assert len(data.train_windows(10, 25, actions=["running"])) == 250
+    assert len(motion.train_windows(10, 25, actions=["walking"])) == 874
+    assert len(motion.train_windows(10, 25, actions=["running"])) == 250
 
 
 def test_all_windows_of_the_bundled_test_clips():
-    windows = cmu.read(samples()).test_windows("all", 10, 25)
+    windows = data.load("cmu", samples()).test_windows("all", 10, 25)
     assert {action: len(own) for action, own in windows.items()} == {"basketball": 255, "running": 48, "walking": 146}
 
 
 def test_every_clip_starts_with_the_same_rest_pose():
-    first = [clip.poses[0].numpy() for own in cmu.read(samples()).clips.values() for clip in own]
+    first = [clip.poses[0].numpy() for own in data.load("cmu", samples()).clips.values() for clip in own]
     for pose in first[1:]:
         np.testing.assert_allclose(pose, first[0], atol=1e-3)
 
@@ -89,4 +90,4 @@ def test_8_windows_need_75_frames_and_a_draw():
 
 def test_another_folder_is_answered_with_the_layout(tmp_path):
     with pytest.raises(DataError, match=r"cmu benchmark such as train/basketball/basketball_1\.txt, got none of 48"):
-        cmu.read(tmp_path)
+        data.load("cmu", tmp_path)

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 
+from posegraph import data
 from posegraph.data.benchmarks import h36m
 from posegraph.errors import ConfigError, DataError
 from tests.authors import FIXTURES
@@ -28,28 +29,28 @@ def folder(tmp_path):
 
 
 def test_subjects_make_the_splits(folder):
-    data = h36m.read(folder, actions=["walking"])
-    names = {split: [clip.name for clip in clips] for split, clips in data.clips.items()}
+    motion = data.load("h36m", folder, actions=["walking"])
+    names = {split: [clip.name for clip in clips] for split, clips in motion.clips.items()}
     assert names == {
         "train": [f"{s}/walking_{k}" for s in ("S1", "S6", "S7", "S8", "S9") for k in (1, 2)],
         "val": ["S11/walking_1", "S11/walking_2"],
         "test": ["S5/walking_1", "S5/walking_2"],
     }
-    assert (data.missing, data.fps, data.label_fps) == ((), 25.0, 25.0)
+    assert (motion.missing, motion.fps, motion.label_fps) == ((), 25.0, 25.0)
 
 
 def test_what_is_missing_is_listed(folder):
-    data = h36m.read(folder)
-    assert len(data.found) == 15
-    assert len(data.found) + len(data.missing) == 7 * 15 * 2
-    assert data.actions == h36m.ACTIONS
-    assert "S5/eating_2.txt" in data.missing
+    motion = data.load("h36m", folder)
+    assert len(motion.found) == 15
+    assert len(motion.found) + len(motion.missing) == 7 * 15 * 2
+    assert motion.actions == h36m.ACTIONS
+    assert "S5/eating_2.txt" in motion.missing
 
 
 def test_the_subjects_may_lie_in_a_folder_named_dataset(folder, tmp_path_factory):
     outer = tmp_path_factory.mktemp("outer")
     shutil.copytree(folder, outer / "dataset")
-    assert h36m.read(outer).found == h36m.read(folder).found
+    assert data.load("h36m", outer).found == data.load("h36m", folder).found
 
 
 def test_copies_of_test_files_are_named(folder):
@@ -62,7 +63,7 @@ def test_copies_of_test_files_are_named(folder):
         r"2 files of training or validation .* \(S6/posing_1\.txt = S5/walking_1\.txt, S11/walking_2\.txt = S5/eat"
     )
     with pytest.warns(UserWarning, match=message):
-        h36m.read(folder, splits=["train"])
+        data.load("h36m", folder, split="train")
 
 
 def test_files_of_one_size_are_no_copies_by_that(folder):
@@ -70,7 +71,7 @@ def test_files_of_one_size_are_no_copies_by_that(folder):
     (folder / "S6/walking_1.txt").write_bytes(content.replace(b"1", b"2"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        h36m.read(folder)
+        data.load("h36m", folder)
 
 
 def test_all_windows_end_100_frames_before_the_end():
@@ -124,6 +125,8 @@ def test_short_files_are_named():
 
 
 def test_every_rule_has_its_name(folder):
-    data = h36m.read(folder, splits=["test"], actions=["walking"])
-    assert list(data.start_rules) == ["all", "every", "8", "256"]
-    assert len(data.test_windows("every", 1, 1)["walking"]) == sum(clip.num_frames - 1 for clip in data.clips["test"])
+    motion = data.load("h36m", folder, split="test", actions=["walking"])
+    assert list(motion.start_rules) == ["all", "every", "8", "256"]
+    assert len(motion.test_windows("every", 1, 1)["walking"]) == sum(
+        clip.num_frames - 1 for clip in motion.clips["test"]
+    )

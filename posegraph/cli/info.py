@@ -1,4 +1,4 @@
-"""``posegraph list`` and ``posegraph info``."""
+"""``posegraph info``."""
 
 from __future__ import annotations
 
@@ -6,29 +6,9 @@ import dataclasses
 
 from tyro.conf import Positional
 
-from posegraph import data, registry, weights
-from posegraph.skeleton import presets
+from posegraph import registry
 
-__all__ = ["info", "list_names"]
-
-
-def list_names(pattern: Positional[str] = "*") -> None:
-    """List models, trained weights, data sets and skeletons.
-
-    Args:
-        pattern: Show only models whose name matches, as in 'msrgcn*'.
-    """
-    names = registry.names(pattern)
-    width = max((len(name) for name in names), default=0)
-    print("models")
-    for name in names:
-        print(f"  {name:<{width}}  {registry.info(name).summary}")
-    own = [reference for reference in weights.references() if reference.split("/")[0] in names]
-    print("weights")
-    for reference in own or ["none"]:
-        print(f"  {reference}")
-    print(f"data sets\n  {', '.join(data.names())}")
-    print(f"skeletons\n  {', '.join(presets.names())}")
+__all__ = ["info"]
 
 
 def info(name: Positional[str], /, skeleton: str = "h36m") -> None:
