@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from posegraph._support.checks import check_choice
 from posegraph.data.resample import slerp
 from posegraph.errors import DataError
 
-__all__ = ["LONGEST_GAP", "RULES", "fill"]
+__all__ = ["LONGEST_GAP", "RULES", "Rule", "fill"]
 
-RULES = ("refuse", "hold", "linear")
+Rule = Literal["refuse", "hold", "linear"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 """An error; the last place seen; a straight line between the places seen before and after (a turn for rotations)."""
 LONGEST_GAP = 0.5
 """Seconds. What a joint did in a longer gap is a guess, so it is refused under every rule."""

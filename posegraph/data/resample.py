@@ -13,13 +13,26 @@ from posegraph.errors import ConfigError
 from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.rotations import exponential_map_from_rotation, rotation_from_exponential_map
 
-__all__ = ["MILLIMETRES", "Axis", "Unit", "convert", "interpolate", "slerp", "turn_to_up"]
+__all__ = ["MILLIMETRES", "Axis", "Unit", "convert", "interpolate", "millimetres", "slerp", "turn_to_up"]
 
 Unit = Literal["mm", "cm", "m", "inch", "cmu"]
 """Units of length. "cmu" is that of the CMU database and its BVH conversion, 1 / 0.45 inch."""
 Axis = Literal["x", "y", "z"]
 MILLIMETRES: dict[str, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "cmu": 25.4 / 0.45}
 """Millimetres in one of each unit."""
+
+
+def millimetres(unit: str) -> float:
+    """Length of a unit in millimetres; raises `ConfigError` for an unknown one.
+
+    Examples:
+        >>> from posegraph.data.resample import millimetres
+        >>> millimetres("inch")
+        25.4
+    """
+    check_choice("unit", unit, get_args(Unit))
+    return MILLIMETRES[unit]
+
 
 # v @ M takes the axis to y; all are turns, so that left stays left.
 _TO_Y = {

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
 from posegraph._support.checks import check_choice
 from posegraph._support.registry import Registry
 from posegraph.data.clip import Clip
+from posegraph.data.gaps import RULES
+from posegraph.data.gaps import Rule as Gaps
 from posegraph.errors import ConfigError, DataError
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
@@ -23,7 +25,6 @@ __all__ = [
     "Gaps",
     "ReadOptions",
     "info",
-    "millimetres",
     "names",
     "of",
     "read",
@@ -31,9 +32,6 @@ __all__ = [
     "unregister",
     "write",
 ]
-
-Gaps = Literal["refuse", "hold", "linear"]
-"""What becomes of frames in which a joint was not seen: an error, the last place seen, or a straight line between."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +44,13 @@ class ReadOptions:
     fps: float | None = None
     """Frames a second."""
     unit: str | None = None
-    """Unit of the file's lengths: "mm", "cm", "m" or "inch". Clips are in millimetres."""
+    """Unit of the file's lengths: "mm", "cm", "m", "inch" or "cmu" (1 / 0.45 inch). Clips are in millimetres."""
     up: Literal["x", "y", "z"] | None = None
     """Axis of the file that points up."""
     skeleton: Skeleton | None = None
     """What the joints are, where the file does not say it."""
     gaps: Gaps = "refuse"
     """What becomes of joints that were not seen."""
-
-
-_MILLIMETRES = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
-
-
-def millimetres(unit: str) -> float:
-    """Length of a unit in millimetres; raises `ConfigError` for an unknown one.
-
-    Examples:
-        >>> from posegraph.data.formats import millimetres
-        >>> millimetres("inch")
-        25.4
-    """
-    check_choice("unit", unit, tuple(_MILLIMETRES))
-    return _MILLIMETRES[unit]
 
 
 Reader = Callable[[Path, ReadOptions], Clip]
@@ -212,7 +195,7 @@ def read(
         >>> clip.num_frames, clip.name
         (359, 'walking_1')
     """
-    check_choice("gaps", gaps, get_args(Gaps))
+    check_choice("gaps", gaps, RULES)
     spec = of(path) if format is None else info(format)
     body = None if skeleton is None else presets.get(skeleton)
     return spec.read(Path(path), ReadOptions(fps=fps, unit=unit, up=up, skeleton=body, gaps=gaps))

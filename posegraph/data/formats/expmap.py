@@ -17,7 +17,8 @@ import torch
 from posegraph._support.cache import load_array, store_array
 from posegraph._support.files import read_content
 from posegraph.data.clip import Clip
-from posegraph.data.formats import ReadOptions, millimetres, register
+from posegraph.data.formats import ReadOptions, register
+from posegraph.data.resample import millimetres
 from posegraph.errors import DataError
 from posegraph.skeleton.kinematics import forward_kinematics
 from posegraph.skeleton.root import RootMotion
