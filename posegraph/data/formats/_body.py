@@ -20,10 +20,12 @@ from posegraph.errors import ConfigError, DataError
 from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.skeleton import Skeleton
 
-__all__ = ["Motion", "choose_fps", "clip_of", "mirrored_pairs", "reach", "unique_names"]
+__all__ = ["Motion", "choose_fps", "clip_of", "mirrored_pairs", "reach", "refuse_absurd", "unique_names"]
 
 _STILL = 0.01
 """In mm. A joint that moves less within the root's frame does not move."""
+_LARGEST = 1e9
+"""Of a number in a file, whatever its unit."""
 _USUAL_REACH = 2300.0
 """In mm. The longest way along the bones of an adult, from toes to fingertips or to the other toes."""
 _HIGH = re.compile(r"head|neck|nose|skull|hd\d?$", re.IGNORECASE)
@@ -115,6 +117,13 @@ def clip_of(motion: Motion, path: Path, options: ReadOptions) -> Clip:
         ),
         notes=tuple(notes),
     )
+
+
+def refuse_absurd(values: np.ndarray, path: Path) -> None:
+    """Require that finite numbers are of a size that positions and angles can have; raises `DataError`."""
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > _LARGEST:
+        raise DataError(f"{path}: expected numbers of at most {_LARGEST:g}, got {largest:g}. Fetch the file again.")
 
 
 def unique_names(names: Sequence[str], notes: list[str]) -> list[str]:
@@ -256,8 +265,13 @@ def _skeleton(path: Path, motion: Motion, poses: np.ndarray, offsets: np.ndarray
     )
     if not pairs or not len(poses):
         return skeleton
+    rest = poses
+    if offsets is not None:
+        rest = np.zeros((1, *offsets.shape))
+        for joint in skeleton.order[1:]:
+            rest[:, joint] = rest[:, parents[joint]] + offsets[joint]
     left, right = ([skeleton.index(pair[side]) for pair in pairs] for side in (0, 1))
-    across = np.abs((poses[:, left] - poses[:, right]).mean((0, 1)))
+    across = np.abs((rest[:, left] - rest[:, right]).mean((0, 1)))
     return replace(skeleton, lateral="z" if across[2] > across[0] else "x")
 
 

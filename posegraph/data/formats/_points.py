@@ -11,7 +11,7 @@ import numpy as np
 from posegraph.data import gaps
 from posegraph.data.clip import Clip
 from posegraph.data.formats import ReadOptions
-from posegraph.data.formats._body import Motion, choose_fps, clip_of, unique_names
+from posegraph.data.formats._body import Motion, choose_fps, clip_of, refuse_absurd, unique_names
 from posegraph.data.resample import Axis, Unit
 from posegraph.errors import DataError
 
@@ -67,6 +67,7 @@ def clip_of_points(
         notes.append(f"Never seen, left out: {', '.join(dropped[:5])}{', ...' if len(dropped) > 5 else ''}.")
         kept = [index for index, name in enumerate(own) if name not in dropped]
         points, missing, own = points[:, kept], missing[:, kept], [own[index] for index in kept]
+    refuse_absurd(points[~missing], path)
     points, note = gaps.fill(points, missing, options.gaps, fps=fps, names=own, source=path)
     if note:
         notes.append(note)

@@ -21,7 +21,7 @@ import numpy as np
 from posegraph._support.files import read_content
 from posegraph.data.clip import Clip
 from posegraph.data.formats import ReadOptions, register
-from posegraph.data.formats._body import Motion, choose_fps, clip_of
+from posegraph.data.formats._body import Motion, choose_fps, clip_of, refuse_absurd
 from posegraph.data.formats._hierarchy import Turn, pose
 from posegraph.data.formats._text import decode, parse_rows, to_floats
 from posegraph.errors import DataError
@@ -75,6 +75,7 @@ def read(path: Path, options: ReadOptions, asf: Path | None = None) -> Clip:
     asf = asf or find_skeleton(path)
     skeleton = parse_asf(read_content(asf), asf)
     values = parse_amc(read_content(path), path, skeleton)
+    refuse_absurd(values, path)
     scale = 1.0 if options.unit is not None or skeleton.millimetres is None else skeleton.millimetres
     notes = [f"The skeleton is that of {asf.name}."]
     if options.fps is None:

@@ -21,7 +21,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from posegraph._support.files import read_content
 from posegraph.data import gaps
 from posegraph.data.clip import Clip
 from posegraph.data.formats import ReadOptions, register
-from posegraph.data.formats._body import Motion, choose_fps, clip_of, unique_names
+from posegraph.data.formats._body import Motion, choose_fps, clip_of, refuse_absurd, unique_names
 from posegraph.data.formats._bvh_writer import write
 from posegraph.data.formats._hierarchy import Turn, apply_turns, pose
 from posegraph.data.formats._text import LARGEST_NUMBERS, decode, parse_rows, split_numbers, to_floats
@@ -105,10 +105,14 @@ def read(path: Path, options: ReadOptions) -> Clip:
         notes.append(f"The file {said}; it was read at {fps:g}, as told.")
     if len(file.values) == 0:
         raise DataError(f"{path}, line {file.first_line}: expected frames, got none. Export the motion again.")
+    bad = ~np.isfinite(file.values)
+    refuse_absurd(file.values[~bad], path)
     offsets = np.array([node.offset for node in file.nodes], dtype=np.float64)
+    if bad.any() and options.gaps == "refuse":
+        raise _gap_error(file, bad, path)
+    file = replace(file, values=np.where(bad, np.nan, file.values)) if bad.any() else file
     turns = [file.turns(joint) for joint in range(len(file.nodes))]
     shifts = _shifts(file, offsets, notes)
-    bad = ~np.isfinite(file.values)
     if bad.any():
         _fill(file, bad, turns, shifts, options, fps, path, notes)
     poses, root_rotations = pose([node.parent for node in file.nodes], offsets, turns, shifts, len(file.values))
@@ -156,6 +160,15 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
+def _gap_error(file: BvhFile, bad: np.ndarray, path: Path) -> DataError:
+    row, column = (int(index) for index in np.argwhere(bad)[0])
+    return DataError(
+        f"{path}, frame {row} (line {file.first_line + row} or later): expected finite numbers, got "
+        f"{file.values[row, column]} in column {column + 1}; {int(bad.any(1).sum())} of {len(bad)} frames have such. "
+        f"Pass gaps='linear' or gaps='hold' to fill gaps of up to {gaps.LONGEST_GAP} s."
+    )
+
+
 def _fill(
     file: BvhFile,
     bad: np.ndarray,
@@ -167,13 +180,6 @@ def _fill(
     notes: list[str],
 ) -> None:
     """Fill what is no number, in ``turns`` and ``shifts``."""
-    if options.gaps == "refuse":
-        row, column = (int(index) for index in np.argwhere(bad)[0])
-        raise DataError(
-            f"{path}, frame {row} (line {file.first_line + row} or later): expected finite numbers, got "
-            f"{file.values[row, column]} in column {column + 1}; {int(bad.any(1).sum())} of {len(bad)} frames have "
-            f"such. Pass gaps='linear' or gaps='hold' to fill gaps of up to {gaps.LONGEST_GAP} s."
-        )
     identity = np.eye(3)[:, :, None]
     for joint, node in enumerate(file.nodes):
         rotation, position = ([c for _, c in file.columns(joint, rotations=kind)] for kind in (True, False))
