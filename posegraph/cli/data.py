@@ -155,7 +155,7 @@ def convert_file(
         order = [back.skeleton.index(name) for name in names]
         apart = (clip.root.to_world(clip.poses) - back.root.to_world(back.poses)[:, order]).norm(dim=-1)
         print(
-            f"positions in the file differ by {float(apart.mean()):.2g} mm on average, {float(apart.max()):.2g} at most"
+            f"positions in the file differ by {float(apart.mean()):.2g} mm on average, {float(apart.max()):.2g} mm at most"
         )
 
 

@@ -149,8 +149,8 @@ def mirrored_pairs(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
     pairs: list[tuple[str, str]] = []
     for name in names:
         candidates = [name.replace(left, right) for left, right in _SIDES if left in name]
-        for left, right in (("L", "R"), ("l", "r")):
-            candidates.append(re.sub(rf"(^|[^A-Za-z0-9]){left}(?=[^a-z]|[a-z]{{2}}|$)", rf"\g<1>{right}", name))
+        for left, right, after in (("L", "R", r"(?=[^a-z]|$)"), ("l", "r", "")):
+            candidates.append(re.sub(rf"(^|[^A-Za-z0-9]){left}{after}", rf"\g<1>{right}", name))
             candidates.append(re.sub(rf"(?<=[^A-Za-z]){left}$", right, name))
         other = next((c for c in candidates if c != name and c in known), None)
         if other is not None and not any(other in pair for pair in pairs):
