@@ -10,7 +10,7 @@ from tyro.conf import Positional, subcommand
 from posegraph.data import formats
 from posegraph.data.benchmarks import cmu_source
 from posegraph.data.clip import Clip
-from posegraph.data.formats._body import reach
+from posegraph.data.formats._joints import reach
 from posegraph.data.resample import MILLIMETRES, Axis, Unit, convert
 from posegraph.errors import ConfigError
 from posegraph.skeleton.kinematics import to_positions
@@ -155,7 +155,8 @@ def convert_file(
         order = [back.skeleton.index(name) for name in names]
         apart = (clip.root.to_world(clip.poses) - back.root.to_world(back.poses)[:, order]).norm(dim=-1)
         print(
-            f"positions in the file differ by {float(apart.mean()):.2g} mm on average, {float(apart.max()):.2g} mm at most"
+            f"positions in the file differ by {float(apart.mean()):.2g} mm on average, "
+            f"{float(apart.max()):.2g} mm at most"
         )
 
 

@@ -36,7 +36,7 @@ import torch
 
 from posegraph._support.files import read_content, replace_file
 from posegraph.data.benchmarks.cmu import benchmark
-from posegraph.data.formats import bvh
+from posegraph.data.formats._bvh_parser import parse
 from posegraph.data.formats._hierarchy import Turn, apply_turns
 from posegraph.errors import DataError
 from posegraph.skeleton import presets
@@ -114,7 +114,7 @@ def rows_from_bvh(path: Path) -> np.ndarray:
     Raises:
         DataError: The file cannot be read, or its hierarchy is not the database's.
     """
-    file = bvh.parse(read_content(path), path)
+    file = parse(read_content(path), path)
     skeleton = presets.get("cmu")
     parents = tuple(node.parent for node in file.nodes)
     if parents != skeleton.parents or len(file.columns(0, rotations=False)) != 3:

@@ -11,7 +11,8 @@ import numpy as np
 from posegraph.data import gaps
 from posegraph.data.clip import Clip
 from posegraph.data.formats import ReadOptions
-from posegraph.data.formats._body import Motion, choose_fps, clip_of, refuse_absurd, unique_names
+from posegraph.data.formats._body import Motion, choose_fps, clip_of, refuse_absurd
+from posegraph.data.formats._joints import unique_names
 from posegraph.data.resample import Axis, Unit
 from posegraph.errors import DataError
 

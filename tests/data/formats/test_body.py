@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from posegraph.data.formats import ReadOptions
-from posegraph.data.formats._body import Motion, choose_fps, clip_of, mirrored_pairs, reach, unique_names
+from posegraph.data.formats._body import Motion, choose_fps, clip_of
 from posegraph.errors import ConfigError, DataError
-from posegraph.skeleton import presets
 
 STANDING = np.array([[0, 0, 0], [0, 700, 0], [100, -900, 0], [-100, -900, 0]], dtype=float)
 
@@ -24,42 +23,11 @@ def clip(own: Motion, **options):
     return clip_of(own, Path("walk.x"), ReadOptions(**options))
 
 
-@pytest.mark.parametrize(
-    ("names", "pairs"),
-    [
-        (("LeftArm", "RightArm", "Head"), [("LeftArm", "RightArm")]),
-        (("r_wrist", "l_wrist"), [("l_wrist", "r_wrist")]),
-        (("hip.R", "hip.L"), [("hip.L", "hip.R")]),
-        (("foot_l", "foot_r"), [("foot_l", "foot_r")]),
-        (("mixamorig:LeftUpLeg", "mixamorig:RightUpLeg"), [("mixamorig:LeftUpLeg", "mixamorig:RightUpLeg")]),
-        (("LThumb_Site", "RThumb_Site"), [("LThumb_Site", "RThumb_Site")]),
-        (("lfemur", "rfemur", "lowerback"), [("lfemur", "rfemur")]),
-        (("left_knee", "right_knee", "neck"), [("left_knee", "right_knee")]),
-        (("LHIP", "RHIP"), [("LHIP", "RHIP")]),
-        (("Leg", "Reg"), []),
-        (("Spine", "LeftArm"), []),
-    ],
-)
-def test_pairs_are_found_by_name(names, pairs):
-    assert list(mirrored_pairs(names)) == pairs
-
-
-def test_pairs_of_built_in_bodies_are_theirs():
-    for name in ("cmu", "h36m"):
-        skeleton = presets.get(name)
-        assert set(mirrored_pairs(skeleton.joint_names)) >= set(skeleton.mirrored)
-
-
 @pytest.mark.parametrize(("unit", "scale"), [("mm", 1), ("cm", 10), ("m", 1000), ("inch", 25.4), ("cmu", 25.4 / 0.45)])
 def test_the_unit_is_guessed_from_the_body(unit, scale):
     own = clip(motion(STANDING * 1.25 / scale))
     assert any(f"its unit: {unit}, " in note for note in own.notes)
     np.testing.assert_allclose(own.poses[0], STANDING * 1.25, rtol=1e-6)
-
-
-def test_the_reach_is_the_longest_way_along_the_bones():
-    assert reach(STANDING[None], (-1, 0, 0, 0)) == pytest.approx(2 * np.hypot(900, 100))
-    assert reach(STANDING[None], (-1, 0, 1, 2)) == pytest.approx(700 + np.hypot(1600, 100) + 200)
 
 
 @pytest.mark.parametrize(("up", "order"), [("y", (0, 1, 2)), ("z", (0, 2, 1)), ("x", (1, 0, 2))])
@@ -88,12 +56,6 @@ def test_a_single_frame_is_no_reason_to_leave_joints_out():
 def test_absurd_places_are_refused():
     with pytest.raises(DataError, match=r"walk\.x: expected joints within 100 km, got some farther away\. Is the unit"):
         clip(motion(STANDING * 1e6), unit="mm")
-
-
-def test_repeated_names_get_numbers():
-    notes: list[str] = []
-    assert unique_names(["a", "a", "a_2", "a"], notes) == ["a", "a_2", "a_2_2", "a_3"]
-    assert notes == ["Repeated joint names got a number: a_2 (a), a_2_2 (a_2), a_3 (a)."]
 
 
 def test_rates_are_told_or_said():
