@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m benchmarks.suites.fast
 
-prints a Markdown table and writes ``benchmarks/results/fast-cpu.json``. Times are the least of a few seconds, ratios
+prints a Markdown table and writes ``benchmarks/results/fast/cpu.json``. Times are the least of a few seconds, ratios
 are of these. "Ready" is what `optimize` takes with an empty cache: exporting and measuring.
 """
 
@@ -23,7 +23,7 @@ from posegraph import optimize, registry
 from posegraph.inference.choice import describe_machine
 from posegraph.models.base import ForecastModel
 
-RESULTS = Path(__file__).parents[1] / "results" / "fast-cpu.json"
+RESULTS = Path(__file__).parents[1] / "results" / "fast" / "cpu.json"
 
 
 def main() -> None:

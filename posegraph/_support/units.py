@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from posegraph._support.checks import check_choice
 
-_MILLIMETRES = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
+Unit = Literal["mm", "cm", "m", "inch", "cmu"]
+"""Units of length. "cmu" is that of the CMU database and its BVH conversion, 1 / 0.45 inch."""
+MILLIMETRES: dict[str, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "cmu": 25.4 / 0.45}
+"""Millimetres in one of each unit."""
 
 
 def millimetres(unit: str) -> float:
@@ -15,5 +20,5 @@ def millimetres(unit: str) -> float:
         >>> millimetres("inch")
         25.4
     """
-    check_choice("unit", unit, tuple(_MILLIMETRES))
-    return _MILLIMETRES[unit]
+    check_choice("unit", unit, get_args(Unit))
+    return MILLIMETRES[unit]

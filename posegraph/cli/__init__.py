@@ -25,6 +25,7 @@ COMMANDS = {
     "view": "view:view",
     "reproduce": "reproduce:reproduce",
     "pack": "pack:pack",
+    "data": "data:data",
 }
 """Command to the module and function that runs it; only that module is imported."""
 _HELP, _TRACEBACK = ("-h", "--help"), "--traceback"

@@ -6,7 +6,7 @@ import torch
 
 from posegraph.errors import ShapeError
 
-__all__ = ["euler_from_rotation", "rotation_from_exponential_map"]
+__all__ = ["euler_from_rotation", "exponential_map_from_rotation", "rotation_from_exponential_map"]
 
 
 # Below this squared angle the closed forms of the coefficients divide by (nearly) zero. Their series, cut after four
@@ -88,3 +88,46 @@ def euler_from_rotation(rotation: torch.Tensor) -> torch.Tensor:
     # Also the published convention, although R[0, 1] is 0 there: it is what published errors were measured with.
     alone = torch.atan2(rotation[..., 0, 1], rotation[..., 0, 2])
     return torch.stack([torch.where(locked, alone, first), -torch.asin(sine), torch.where(locked, 0.0, third)], dim=-1)
+
+
+def exponential_map_from_rotation(rotation: torch.Tensor) -> torch.Tensor:
+    """Exponential maps of rotation matrices; undoes `rotation_from_exponential_map` for angles up to pi.
+
+    Args:
+        rotation: Matrices ``(..., 3, 3)``.
+
+    Returns:
+        Vectors ``(..., 3)`` in radians, no longer than pi.
+
+    Raises:
+        ShapeError: The last two axes do not have three entries each.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph.skeleton.rotations import exponential_map_from_rotation, rotation_from_exponential_map
+        >>> exponential_map_from_rotation(rotation_from_exponential_map(torch.tensor([0.0, 0.5, 0.0])))
+        tensor([0.0000, 0.5000, 0.0000])
+    """
+    if rotation.shape[-2:] != (3, 3):
+        raise ShapeError("rotation", "(..., 3, 3)", tuple(rotation.shape), "Give rotation matrices.")
+    rows = [list(row.unbind(-1)) for row in rotation.unbind(-2)]
+    (a, b, c), (d, e, f), (g, h, i) = rows
+    # Four times the products of the quaternion's parts w, x, y, z; the row of the largest diagonal is well conditioned.
+    products = torch.stack(
+        [
+            *(1 + a + e + i, h - f, c - g, d - b),
+            *(h - f, 1 + a - e - i, b + d, c + g),
+            *(c - g, b + d, 1 - a + e - i, f + h),
+            *(d - b, c + g, f + h, 1 - a - e + i),
+        ],
+        dim=-1,
+    ).unflatten(-1, (4, 4))
+    best = products.diagonal(dim1=-2, dim2=-1).argmax(-1)[..., None, None].expand(*rotation.shape[:-2], 1, 4)
+    quaternion = products.gather(-2, best).squeeze(-2)
+    quaternion = quaternion / quaternion.norm(dim=-1, keepdim=True)
+    quaternion = torch.where(quaternion[..., :1] < 0, -quaternion, quaternion)
+    axis = quaternion[..., 1:]
+    sine = axis.norm(dim=-1, keepdim=True)
+    tiny = sine < torch.finfo(sine.dtype).eps
+    angle = 2 * torch.atan2(sine, quaternion[..., :1])
+    return axis * torch.where(tiny, 2.0, angle / torch.where(tiny, 1.0, sine))

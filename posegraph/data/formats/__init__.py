@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
 from posegraph._support.checks import check_choice
 from posegraph._support.registry import Registry
 from posegraph.data.clip import Clip
+from posegraph.data.gaps import RULES
+from posegraph.data.gaps import Rule as Gaps
 from posegraph.errors import ConfigError, DataError
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
@@ -31,9 +33,6 @@ __all__ = [
     "write",
 ]
 
-Gaps = Literal["refuse", "hold", "linear"]
-"""What becomes of frames in which a joint was not seen: an error, the last place seen, or a straight line between."""
-
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -45,7 +44,7 @@ class ReadOptions:
     fps: float | None = None
     """Frames a second."""
     unit: str | None = None
-    """Unit of the file's lengths: "mm", "cm", "m" or "inch". Clips are in millimetres."""
+    """Unit of the file's lengths: "mm", "cm", "m", "inch" or "cmu" (1 / 0.45 inch). Clips are in millimetres."""
     up: Literal["x", "y", "z"] | None = None
     """Axis of the file that points up."""
     skeleton: Skeleton | None = None
@@ -73,22 +72,30 @@ class FormatSpec:
     """From a path and options to a clip."""
     write: Writer | None
     """From a clip to a file, as a whole or not at all; None if it is only read."""
+    recognise: Callable[[Path], bool] | None = None
+    """Whether an existing file is of this format, where the ending alone does not say it."""
 
 
 _REGISTRY: Registry[FormatSpec] = Registry("motion format", group="posegraph.formats", package=__name__)
 
 
 def register(
-    name: str, *, suffixes: tuple[str, ...], summary: str = "", write: Writer | None = None
+    name: str,
+    *,
+    suffixes: tuple[str, ...],
+    summary: str = "",
+    write: Writer | None = None,
+    recognise: Callable[[Path], bool] | None = None,
 ) -> Callable[[R], R]:
     """Decorator that adds a reader, and with it a format.
 
     Args:
         name: Name of the format, in lower case with hyphens.
-        suffixes: Endings of its files, as in ``(".bvh",)``. Several formats may share one; `read` then takes the first
-            by name unless told which.
+        suffixes: Endings of its files, as in ``(".bvh",)``. Several formats may share one: see ``recognise``.
         summary: One line for listings; by default the first of the reader's docstring.
         write: Writer, if there is one.
+        recognise: Whether an existing file is of this format, by its content. Of formats that share an ending, the one
+            that recognises the file is taken, else the first by name that has no such function.
 
     Raises:
         ConfigError: The name is taken.
@@ -105,7 +112,7 @@ def register(
 
     def decorate(reader: R) -> R:
         line = summary or (reader.__doc__ or "").strip().partition("\n")[0]
-        _REGISTRY.add(name, FormatSpec(name, suffixes, line, reader, write), owner=reader.__module__)
+        _REGISTRY.add(name, FormatSpec(name, suffixes, line, reader, write, recognise), owner=reader.__module__)
         return reader
 
     return decorate
@@ -127,7 +134,7 @@ def info(name: str) -> FormatSpec:
 
 
 def of(path: str | Path) -> FormatSpec:
-    """The format of a file by its name.
+    """The format of a file by its ending; where formats share one, also by its content.
 
     Raises:
         DataError: No format has files of this ending; the message lists the endings.
@@ -139,9 +146,12 @@ def of(path: str | Path) -> FormatSpec:
     """
     file_name = Path(path).name.lower().removesuffix(".gz")
     specs = [info(name) for name in names()]
-    found = next((spec for spec in specs if file_name.endswith(spec.suffixes)), None)
+    fitting = [spec for spec in specs if file_name.endswith(spec.suffixes)]
+    # Those that recognise their files come first; a format that would have to, but does not, comes last.
+    certain = (spec for spec in fitting if spec.recognise is not None and spec.recognise(Path(path)))
+    found = next(certain, None) or min(fitting, key=lambda spec: spec.recognise is not None, default=None)
     if found is None:
-        endings = ", ".join(suffix for spec in specs for suffix in spec.suffixes)
+        endings = ", ".join(dict.fromkeys(suffix for spec in specs for suffix in spec.suffixes))
         raise DataError(
             f"{path}: expected a motion file that ends in one of {endings} (or these with .gz), got "
             f"{Path(path).name!r}. Name the format, or convert the file."
@@ -185,7 +195,7 @@ def read(
         >>> clip.num_frames, clip.name
         (359, 'walking_1')
     """
-    check_choice("gaps", gaps, get_args(Gaps))
+    check_choice("gaps", gaps, RULES)
     spec = of(path) if format is None else info(format)
     body = None if skeleton is None else presets.get(skeleton)
     return spec.read(Path(path), ReadOptions(fps=fps, unit=unit, up=up, skeleton=body, gaps=gaps))

@@ -30,7 +30,7 @@ from posegraph.errors import DataError, PosegraphError
 from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.skeleton import Skeleton
 
-__all__ = ["read", "write"]
+__all__ = ["read", "read_arrays", "write"]
 
 
 def write(clip: Clip, path: Path) -> None:
@@ -55,7 +55,7 @@ def read(path: Path, options: ReadOptions) -> Clip:
     Raises:
         DataError: The file is damaged, or says neither fps nor skeleton and neither is given.
     """
-    arrays = _arrays(path)
+    arrays = read_arrays(path)
     if "poses" not in arrays:
         raise DataError(f"{path}: expected an array 'poses', got {', '.join(arrays) or 'none'}. Rename the array.")
     skeleton, fps = options.skeleton or _skeleton(arrays, path), options.fps or arrays.get("fps")
@@ -80,7 +80,12 @@ def read(path: Path, options: ReadOptions) -> Clip:
         raise DataError(f"{path}: expected numbers, got {error}. Write the file anew.") from error
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an ``.npz`` file, without pickle and within limits.
+
+    Raises:
+        DataError: The file is damaged, too large, or holds objects.
+    """
     content = read_content(path)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -88,9 +93,9 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 _check_size(archive, entry, path)
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        if isinstance(error, PosegraphError):
-            raise
+    except PosegraphError:
+        raise
+    except Exception as error:  # whatever zipfile, zlib and NumPy's own readers raise, which have no common type
         raise DataError(f"{path}: expected NumPy arrays, got a damaged file ({error}). Write it again.") from error
 
 
