@@ -37,9 +37,9 @@ ORDER = (
     "cli.*",
     "__main__",
 )
-# A model stands alone: each file is one system. Modules of all other folders may import one another.
+# A model stands alone: each file is one system, beside private parts of it and the key tables of authors' weights. Modules of all other folders may import one another.
 ALONE = ("models.*",)
-PARTS = ("models.authors", "models.dmgnn_")  # what a model's own file may import beside it
+PARTS = ("models.authors", "models._")  # what a model's own file may import beside it
 # Forbidden although the order would allow it.
 FORBIDDEN = {"layers.*": ("data.*", "weights.*"), "models.*": ("data.*", "weights.*")}
 HEAVY = ("matplotlib", "tensorboard", "torch_geometric", "tqdm", "tyro")

@@ -17,6 +17,7 @@ from posegraph.skeleton.rotations import exponential_map_from_rotation, rotation
 __all__ = ["Axis", "convert", "interpolate", "slerp", "turn_to_up"]
 
 Axis = Literal["x", "y", "z"]
+"""Axis that points up."""
 
 # v @ M takes the axis to y; all are turns, so that left stays left.
 _TO_Y = {

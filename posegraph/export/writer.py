@@ -13,8 +13,10 @@ from torch.fx import Node
 
 __all__ = ["INPUT", "LARGEST", "OUTPUT", "UnknownOperationError", "Writer"]
 
-INPUT, OUTPUT = "poses", "future"
-"""Names of the model's input and output."""
+INPUT = "poses"
+"""Name of the model's input."""
+OUTPUT = "future"
+"""Name of the model's output."""
 _OPSET, _IR_VERSION = 20, 9  # of 2023: the first with GELU
 LARGEST = torch.iinfo(torch.int64).max
 """The end of an axis, whatever its length."""
