@@ -15,6 +15,7 @@ from posegraph.errors import DataError
 __all__ = ["LONGEST_GAP", "RULES", "Rule", "fill"]
 
 Rule = Literal["refuse", "hold", "linear"]
+"""Name of a rule."""
 RULES: tuple[Rule, ...] = get_args(Rule)
 """An error; the last place seen; a straight line between the places seen before and after (a turn for rotations)."""
 LONGEST_GAP = 0.5

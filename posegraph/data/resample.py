@@ -18,6 +18,7 @@ __all__ = ["MILLIMETRES", "Axis", "Unit", "convert", "interpolate", "millimetres
 Unit = Literal["mm", "cm", "m", "inch", "cmu"]
 """Units of length. "cmu" is that of the CMU database and its BVH conversion, 1 / 0.45 inch."""
 Axis = Literal["x", "y", "z"]
+"""Axis that points up."""
 MILLIMETRES: dict[str, float] = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4, "cmu": 25.4 / 0.45}
 """Millimetres in one of each unit."""
 
