@@ -17,7 +17,11 @@ from posegraph.skeleton.pyg import (
     skeleton_to_data,
 )
 from posegraph.skeleton.root import RootMotion
-from posegraph.skeleton.rotations import euler_from_rotation, rotation_from_exponential_map
+from posegraph.skeleton.rotations import (
+    euler_from_rotation,
+    exponential_map_from_rotation,
+    rotation_from_exponential_map,
+)
 from posegraph.skeleton.skeleton import Side, Skeleton
 
 __all__ = [
@@ -30,6 +34,7 @@ __all__ = [
     "bone_edge_index",
     "coarsen_bones",
     "euler_from_rotation",
+    "exponential_map_from_rotation",
     "forward_kinematics",
     "grouping_from_select",
     "grouping_to_select",

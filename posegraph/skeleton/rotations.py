@@ -104,7 +104,7 @@ def exponential_map_from_rotation(rotation: torch.Tensor) -> torch.Tensor:
 
     Examples:
         >>> import torch
-        >>> from posegraph.skeleton.rotations import exponential_map_from_rotation, rotation_from_exponential_map
+        >>> from posegraph.skeleton import exponential_map_from_rotation, rotation_from_exponential_map
         >>> exponential_map_from_rotation(rotation_from_exponential_map(torch.tensor([0.0, 0.5, 0.0])))
         tensor([0.0000, 0.5000, 0.0000])
     """

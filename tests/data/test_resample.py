@@ -14,7 +14,6 @@ from posegraph.data.resample import convert, interpolate, slerp, turn_to_up
 from posegraph.errors import ConfigError
 from posegraph.skeleton.kinematics import forward_kinematics
 from posegraph.skeleton.root import RootMotion
-from posegraph.skeleton.rotations import exponential_map_from_rotation, rotation_from_exponential_map
 from tests.data.motion import ARM
 
 
@@ -44,13 +43,6 @@ def test_slerp_is_that_of_scipy():
     for a, b, s, own in zip(first, second, share, ours, strict=True):
         expected = Slerp([0, 1], Rotation.from_matrix(np.stack([a, b])))(float(s)).as_matrix()
         np.testing.assert_allclose(own, expected, atol=1e-7)  # near half a turn both lose half the digits
-
-
-def test_exponential_maps_come_back():
-    maps = torch.from_numpy(Rotation.random(500, random_state=3).as_rotvec())
-    maps[:3] = torch.tensor([[0.0, 0, 0], [1e-9, 0, 0], [3.1, 0, 0]])
-    turned = rotation_from_exponential_map(maps)
-    torch.testing.assert_close(exponential_map_from_rotation(turned), maps, atol=1e-7, rtol=0)
 
 
 def test_rate_follows_splines_and_slerp():
