@@ -37,7 +37,7 @@ ORDER = (
     "cli.*",
     "__main__",
 )
-# A model stands alone: each file is one system, beside private parts of it and the key tables of authors' weights. Modules of all other folders may import one another.
+# A model stands alone: each file is one system. Modules of all other folders may import one another.
 ALONE = ("models.*",)
 PARTS = ("models.authors", "models._")  # what a model's own file may import beside it
 # Forbidden although the order would allow it.

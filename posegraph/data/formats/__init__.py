@@ -22,7 +22,6 @@ from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = [
     "FormatSpec",
-    "Gaps",
     "ReadOptions",
     "info",
     "names",
