@@ -16,6 +16,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "IncompleteDataError",
+    "InputWarning",
     "MissingDependencyError",
     "PluginWarning",
     "PosegraphError",
@@ -107,5 +108,9 @@ class MissingDependencyError(PosegraphError, ImportError):
     """An optional package is needed; the message says which extra installs it."""
 
 
+class InputWarning(UserWarning):
+    """Data may not be what they should be; the message says what is wrong and what to do."""
+
+
 class PluginWarning(UserWarning):
-    """A model plugin could not be loaded; the message names its distribution."""
+    """A plugin could not be loaded; the message names its distribution."""

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import importlib
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"posegraph {__version__}")
         return 0
     try:
-        _run(words[0], words[1:])
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            _run(words[0], words[1:])
     except KeyboardInterrupt:
         print("posegraph: interrupted", file=sys.stderr)
         return 130
@@ -70,6 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     return 0
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """One line, as errors are; warnings of other packages keep their name."""
+    name = "warning" if category.__module__.startswith("posegraph") else category.__name__
+    print(f"posegraph: {name}: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _run(command: str, words: list[str]) -> None:

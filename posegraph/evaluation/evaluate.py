@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from posegraph._support.modules import evaluation_view, unwrap
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import Windows
-from posegraph.errors import ConfigError
+from posegraph.errors import ConfigError, InputWarning
 from posegraph.evaluation.protocol import _METRICS, _OF_ROTATIONS, Protocol
 from posegraph.evaluation.result import ActionResult, Result
 from posegraph.models.base import ForecastModel
@@ -23,7 +24,7 @@ __all__ = ["evaluate"]
 def evaluate(
     model: ForecastModel,
     dataset: MotionDataset,
-    protocol: Protocol | None = None,
+    protocol: Protocol | str | None = None,
     *,
     batch_size: int = 128,
     device: torch.device | str | None = None,
@@ -36,7 +37,8 @@ def evaluate(
     Args:
         model: Model to evaluate. It runs in evaluation mode; every module gets its mode back.
         dataset: Data set to cut windows from.
-        protocol: What to measure; by default `Protocol` for this data set and the model's frames.
+        protocol: What to measure, or the name of a published protocol or window rule of the data set; by default every
+            window that its own rule "all" takes.
         batch_size: Windows a forward pass.
         device: Device to run on; the model is moved there. By default the model's own.
         progress: Called after each batch with windows done and windows in total.
@@ -62,8 +64,9 @@ def evaluate(
         walking        146    18.88    36.58    69.89    85.28    113.18    165.17   81.50
         mean of 2              25.64    49.24    91.85   110.51    142.27    187.64  101.19
     """
-    if protocol is None:
-        protocol = Protocol.named(dataset, observed_frames=model.observed_frames, future_frames=model.future_frames)
+    if not isinstance(protocol, Protocol):
+        frames = {"observed_frames": model.observed_frames, "future_frames": model.future_frames}
+        protocol = Protocol.named(dataset, **({} if protocol is None else {"name": protocol}), **frames)
     protocol, measured = measure(
         model, dataset, protocol, _METRICS[protocol.metric], batch_size=batch_size, device=device, progress=progress
     )
@@ -168,6 +171,20 @@ def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol)
             f"frames, got one of {frames[0]} and {frames[1]}. Set the protocol's frames to the model's."
         )
     model.check_skeleton(dataset.skeleton, f"data set {dataset.name!r}")
+    if dataset.skeleton.holds == "positions" and dataset.skeleton.unit != "mm":
+        raise ConfigError(
+            f"data set {dataset.name!r}: expected positions in mm, which errors are given in, got "
+            f"{dataset.skeleton.unit}. Convert its clips with posegraph.data.resample.convert(clip, unit='mm')."
+        )
+    seen = model.record.get("poses", {}).get("fps", model.skeleton.fps)
+    if seen is not None and seen != dataset.fps:
+        warnings.warn(
+            f"data set {dataset.name!r} has {dataset.fps:g} frames a second, the model was made for {seen:g}: it sees "
+            "other speeds than in training. Convert the clips with posegraph.data.resample.convert, or load them with "
+            "another frame_step.",
+            InputWarning,
+            stacklevel=4,
+        )
     rotations = dataset.skeleton.holds == "rotations"
     if protocol.metric in _OF_ROTATIONS and not rotations:
         raise ConfigError(

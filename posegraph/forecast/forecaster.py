@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, overload
 
@@ -12,8 +13,12 @@ import torch
 
 from posegraph._support.checks import check_poses
 from posegraph._support.modules import evaluation_view, live_tensor, unwrap
+from posegraph._support.units import Unit
 from posegraph.checkpoint.store import load
+from posegraph.data.resample import Axis
 from posegraph.errors import ConfigError, DataError, ShapeError
+from posegraph.forecast.conversion import Conversion
+from posegraph.forecast.plausible import PosesSeen
 from posegraph.inference.optimize import optimize
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.skeleton import Skeleton
@@ -41,20 +46,32 @@ class Forecaster:
         device: Device to run on; the model is moved there. By default the model's own.
         fast: Forecast with `posegraph.optimize(model)`: the same, several times sooner, on the CPU or a CUDA device.
             Later changes of the model have no effect. A warning says so where nothing is faster than the model itself.
+        fps: Frames a second of the poses given; by default those that the model was trained on. Other rates are
+            resampled, and forecasts come at the rate given.
+        unit: Unit of the poses given: ``"mm"``, ``"cm"``, ``"m"``, ``"inch"``; by default the model's. Forecasts are in
+            the same unit.
+        up: Axis of the poses given that points up: ``"x"``, ``"y"`` or ``"z"``; by default the model's.
+
+    A trained model remembers the size, root and axes of the poses that it was trained on, and refuses others: metres in
+    place of millimetres would give nonsense without a word.
 
     Raises:
         CheckpointError: There is no trained model of this reference, or it is damaged.
         ConfigError: ``model`` is neither; or the model has action labels and no action is given, or the other way
-            round; or ``fast`` is asked for on another kind of device.
+            round; or ``fast`` is asked for on another kind of device; or ``fps``, ``unit`` or ``up`` cannot be
+            converted.
         MissingDependencyError: The reference can only be a repository, and huggingface_hub is not installed.
         UnknownNameError: The model does not know the action.
 
     Examples:
-        >>> import numpy as np
+        >>> from posegraph import data
         >>> from posegraph.forecast import Forecaster
-        >>> forecaster = Forecaster("graph-mixer/cmu")
-        >>> forecaster(np.zeros((40, 38, 3))).shape
-        (25, 38, 3)
+        >>> running = data.load("cmu", "samples", split="test", actions="running").select("test")[0]
+        >>> Forecaster("graph-mixer/cmu")(running.poses[:30]).shape
+        torch.Size([25, 38, 3])
+        >>> in_metres = running.poses[:30:2] / 1000  # every second frame: 30 a second
+        >>> Forecaster("graph-mixer/cmu", fps=30, unit="m")(in_metres).shape
+        torch.Size([12, 38, 3])
     """
 
     def __init__(
@@ -64,6 +81,9 @@ class Forecaster:
         action: str | None = None,
         device: torch.device | str | None = None,
         fast: bool = False,
+        fps: float | None = None,
+        unit: Unit | None = None,
+        up: Axis | None = None,
     ) -> None:
         own = load(model) if isinstance(model, str | Path | TrainedWeights) else unwrap(model)
         if not isinstance(own, ForecastModel):
@@ -80,6 +100,15 @@ class Forecaster:
             )
         self.model = own if device is None else own.to(device)
         """The model; with ``fast`` what it was made from."""
+        seen = own.record.get("poses")
+        self._seen = PosesSeen(seen, own.skeleton) if isinstance(seen, Mapping) else None
+        self.model_fps = own.skeleton.fps if self._seen is None else self._seen.fps
+        """Frames a second that the model was trained on; None if that is not known."""
+        self._conversion = Conversion(own, self.model_fps, fps=fps, unit=unit, up=up)
+        self.observed_frames = self._conversion.needed
+        """Frames, at the rate of the poses given, that a call needs."""
+        self.future_frames = self._conversion.future_frames
+        """Frames, at the same rate, that it forecasts."""
         self._labels = () if action is None else (own.action_labels([action]),)
         self._optimized = optimize(self.model) if fast else None
         self._make_view()
@@ -131,25 +160,38 @@ class Forecaster:
 
         Raises:
             ShapeError: There are too few frames, or the joints are not those of the skeleton.
-            DataError: One of the observed positions is not finite.
+            DataError: One of the observed positions is not finite, or the poses cannot be like those that the model was
+                trained on.
         """
-        if isinstance(poses, np.ndarray):
-            # A copy, since torch refuses negative strides and warns of read-only memory.
-            return self._forecast(torch.from_numpy(np.array(poses, order="C"))).numpy()
-        return self._forecast(poses.detach())
+        if isinstance(poses, torch.Tensor):
+            return self._forecast(poses.detach())
+        if isinstance(poses, np.ma.MaskedArray):
+            poses = poses.filled(np.nan)  # what lies under a mask is no number
+        given = np.asarray(poses)
+        if given.dtype.kind != "f":
+            raise ShapeError(
+                "poses", "floating-point numbers", given.dtype, "Convert them, as with `poses.astype('float32')`."
+            )
+        # A copy of the machine's own byte order, since torch refuses others and negative strides.
+        native = np.array(given, order="C", dtype=given.dtype.newbyteorder("="))
+        return self._forecast(torch.from_numpy(native)).numpy()
 
     def _forecast(self, poses: torch.Tensor) -> torch.Tensor:
-        skeleton, needed = self.model.skeleton, self.model.observed_frames
+        skeleton = self.model.skeleton
         self._check(poses)
-        window = poses[..., -needed:, :, :]
+        window = poses[..., -self._conversion.needed :, :, :]
         batched = poses.ndim == 4
         window = window if batched else window.unsqueeze(0)
         with torch.inference_mode():
-            observed = skeleton.reduce(window)
-            _check_finite(observed, skeleton)
-            used = self._predict(observed)
+            _check_finite(skeleton.reduce(window), skeleton)
+            window = self._conversion.to_model(window)
+            if self._seen is not None and len(window):
+                self._seen.check(window[:, -1].float().cpu().numpy())
+            used = self._predict(skeleton.reduce(window))
         # Outside of inference mode, so that the caller gets an ordinary tensor, free to be changed in place.
-        full = skeleton.expand(used.to(poses.device, poses.dtype), template=window[:, -1:])
+        last = window[:, -1:].clone() if window.is_inference() else window[:, -1:]
+        full = skeleton.expand(used.to(poses.device, poses.dtype), template=last)
+        full = self._conversion.from_model(full, last)
         return full if batched else full[0]
 
     def _predict(self, observed: torch.Tensor) -> torch.Tensor:
@@ -167,7 +209,7 @@ class Forecaster:
 
     def _check(self, poses: torch.Tensor) -> None:
         """Require full poses of the skeleton, enough of them."""
-        skeleton, needed = self.model.skeleton, self.model.observed_frames
+        skeleton, needed = self.model.skeleton, self._conversion.needed
         batched = poses.ndim == 4
         check_poses(
             "poses",

@@ -91,11 +91,11 @@ class ForecastResult:
 def forecast_clip(
     model: ForecastModel, clip: Clip, start: int = 0, *, device: torch.device | str | None = None
 ) -> ForecastResult:
-    """Forecast from one place in a clip.
+    """Forecast from one place in a clip, at the clip's own frame rate.
 
     Args:
         model: Model to forecast with; it runs as in `Forecaster`.
-        clip: Clip of the model's skeleton.
+        clip: Clip of the model's skeleton; another frame rate than the model's is resampled on the way in and out.
         start: Frame of the clip that is the first observed one.
         device: Device to run on; the model is moved there. By default the model's own.
 
@@ -116,7 +116,11 @@ def forecast_clip(
         (torch.Size([25, 38, 3]), 25)
     """
     model.check_skeleton(clip.skeleton, clip.label)
-    seen, wanted, frames = model.observed_frames, model.future_frames, clip.num_frames
+    action = clip.action if model.actions else None
+    forecaster = Forecaster(model, action=action, device=device)
+    if forecaster.model_fps is not None and forecaster.model_fps != clip.fps:
+        forecaster = Forecaster(model, action=action, device=device, fps=clip.fps)
+    seen, wanted, frames = forecaster.observed_frames, forecaster.future_frames, clip.num_frames
     if not 0 <= start <= frames - seen:
         works = f"choose start in 0..{frames - seen}" if frames >= seen else "no start works, the clip is too short"
         if frames >= seen + wanted:
@@ -128,7 +132,7 @@ def forecast_clip(
     observed, following = clip.poses[start : start + seen], clip.poses[start + seen : start + seen + wanted]
     return ForecastResult(
         observed=observed,
-        forecast=Forecaster(model, action=clip.action if model.actions else None, device=device)(observed),
+        forecast=forecaster(observed),
         truth=following if len(following) == wanted else None,
         skeleton=clip.skeleton,
         fps=clip.fps,

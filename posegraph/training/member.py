@@ -9,6 +9,7 @@ from typing import Any
 
 from posegraph.checkpoint.store import save_checkpoint
 from posegraph.data.dataset import MotionDataset
+from posegraph.data.summary import summarize
 from posegraph.evaluation.evaluate import evaluate
 from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import Result
@@ -63,6 +64,7 @@ class Member:
             best = Best(row["epoch"], None if result is None else result.mean)
             record = {
                 "training": settings | {"seed": self.seed},
+                "poses": summarize(dataset.clips["train"]),
                 "selection": "last epoch" if result is None else "lowest validation error on held-out training clips",
                 "validation": None if result is None else result.to_json(),
             }

@@ -142,7 +142,7 @@ def test_wrong_joints(shape: tuple[int, ...], expected: str) -> None:
 
 
 def test_integers_are_refused() -> None:
-    with pytest.raises(ShapeError, match=r"poses: expected a floating-point tensor, got torch\.int64"):
+    with pytest.raises(ShapeError, match=r"poses: expected floating-point numbers, got int64"):
         Forecaster(Drift())(np.zeros((3, 4, 3), dtype=np.int64))
 
 

@@ -121,6 +121,12 @@ def read_benchmark(benchmark: Benchmark, wanted: Selection) -> MotionDataset:
     files = [f for f in benchmark.files if f.split in wanted_splits and f.action in wanted_actions]
     paths = {file: locate(folder, file) for file in files}
     found = {file: path for file, path in paths.items() if path is not None}
+    if not found and any(locate(folder, file) is not None for file in benchmark.files):
+        asked = ", ".join(sorted({f"{file.split} {file.action}" for file in files}))
+        raise DataError(
+            f"{folder}: expected files of {asked}, such as {files[0].path}, got none of {len(files)}, but other "
+            f"files of the {benchmark.name} benchmark. Ask for splits and actions that the folder has, or complete it."
+        )
     if not found:
         state = f"none of {len(files)}" if folder.is_dir() else "no folder of this name"
         example = f" such as {files[0].path}" if files else ""

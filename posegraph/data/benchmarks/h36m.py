@@ -24,7 +24,7 @@ from posegraph.data.benchmarks.benchmark import Benchmark, BenchmarkFile, Select
 from posegraph.data.clip import Clip
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import every_start, require_frames, sampled_starts
-from posegraph.errors import IncompleteDataError
+from posegraph.errors import IncompleteDataError, InputWarning
 from posegraph.skeleton import presets
 
 __all__ = [
@@ -102,16 +102,18 @@ def read(benchmark: Benchmark, wanted: Selection) -> MotionDataset:
         DataError: No file of the benchmark is in the folder, or one cannot be used.
 
     Warns:
-        UserWarning: A training or validation file is a copy of a test file.
+        InputWarning: A training or validation file is a copy of a test file, and such files are asked for.
     """
     folder = wanted.folder / "dataset" if (wanted.folder / "dataset").is_dir() else wanted.folder
     data = read_benchmark(benchmark, replace(wanted, folder=folder))
-    copies = find_test_copies(folder)
+    others = [split for split in data.splits if split != "test"]
+    copies = find_test_copies(folder) if others else []
     if copies:
         listed = ", ".join(f"{other} = {test}" for other, test in copies)
         warnings.warn(
             f"{folder}: {len(copies)} files of training or validation subjects are copies of files of the test subject "
             f"({listed}). Results would be too good: replace them by the right ones, or leave these actions out.",
+            InputWarning,
             stacklevel=2,
         )
     return data
