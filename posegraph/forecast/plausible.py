@@ -93,8 +93,8 @@ class PosesSeen:
             name = self._skeleton.joint_names[self._skeleton.root]
             raise DataError(
                 f"poses: expected positions relative to the root {name!r}, got the root {away:.0f} mm away from its "
-                "place. They look like positions in the world: subtract the root's position from all joints and turn the body "
-                "back to its heading; the readers of posegraph.data.formats do both."
+                "place. They look like positions in the world: subtract the root's position from all joints and turn "
+                "the body back to its heading; the readers of posegraph.data.formats do both."
             )
 
     def _wrong_size(self, ratio: float) -> str:
