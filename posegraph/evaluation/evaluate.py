@@ -56,10 +56,11 @@ def evaluate(
         >>> from posegraph.evaluation import evaluate
         >>> clips = data.load("cmu", "samples", split="test", actions=["running", "walking"])
         >>> print(evaluate(registry.build("zero-velocity", skeleton="cmu"), clips).table())
-        cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: running, walking, ms labels at 25 fps
+        cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: running, walking, 60 fps, labelled as 25 fps
         model: zero-velocity
         action     windows  frame 1  frame 3  frame 7  frame 9  frame 13  frame 24    mean
-                              80 ms   160 ms   320 ms   400 ms    560 ms   1000 ms
+                              33 ms    67 ms   133 ms   167 ms    233 ms    417 ms
+        labelled              80 ms   160 ms   320 ms   400 ms    560 ms   1000 ms
         running         48    32.41    61.89   113.80   135.75    171.36    210.12  120.89
         walking        146    18.88    36.58    69.89    85.28    113.18    165.17   81.50
         mean of 2              25.64    49.24    91.85   110.51    142.27    187.64  101.19
@@ -93,6 +94,7 @@ def measure(
     protocol = dataclasses.replace(
         protocol,
         label_fps=protocol.label_fps or dataset.label_fps,
+        fps=dataset.fps,
         actions=protocol.actions or dataset.actions,
     )
     if device is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from posegraph._support.checks import check_choice, check_positive
@@ -40,8 +40,9 @@ class Protocol:
         frames: Forecast frames to report, counted from 0. By default those of 1, 3, 7, 9, 13, 24 that exist.
         observed_frames: Frames that the model sees.
         future_frames: Frames that it forecasts.
-        label_fps: Frame rate behind the millisecond labels of tables; by default the data set's.
+        label_fps: Frame rate behind the millisecond labels of published tables; by default the data set's.
         actions: Actions to evaluate and to average over; by default all of the data set.
+        fps: True frame rate of the poses; by default the data set's.
 
     Raises:
         ConfigError: A value cannot work.
@@ -62,6 +63,7 @@ class Protocol:
     future_frames: int = 25
     label_fps: float | None = None
     actions: tuple[str, ...] = ()
+    fps: float | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_choice("joints", self.joints, ("full", "used"))
@@ -129,8 +131,10 @@ class Protocol:
             cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all
         """
         actions = ", ".join(self.actions) or "all"
-        labels = "" if self.label_fps is None else f", ms labels at {self.label_fps:g} fps"
+        rate = "" if self.fps is None else f", {self.fps:g} fps"
+        if self.label_fps not in (None, self.fps):
+            rate += f", labelled as {self.label_fps:g} fps" if rate else f", ms labels at {self.label_fps:g} fps"
         return (
             f"{self.dataset} {self.split}, windows: {self.windows}, {self.observed_frames} -> {self.future_frames} "
-            f"frames, {self.metric}, {self.joints} joints, actions: {actions}{labels}"
+            f"frames, {self.metric}, {self.joints} joints, actions: {actions}{rate}"
         )

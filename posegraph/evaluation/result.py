@@ -133,14 +133,16 @@ class Result:
     def table(self) -> str:
         """A plain-text table with its protocol, errors in millimetres or, for Euler angles, radians.
 
-        Columns are frames; the milliseconds below are ``(frame + 1) / label_fps``, as published tables label them.
+        Columns are frames. The milliseconds below are how far ahead they are, ``(frame + 1) / fps``, and in a line of
+        their own, where these differ, how published tables label them, ``(frame + 1) / label_fps``.
         """
         frames = self.protocol.frames
         digits = 2 if self.protocol.unit == "mm" else 3
         rows = [["action", "windows", *(f"frame {frame}" for frame in frames), "mean"]]
-        if self.protocol.label_fps is not None:
-            rate = self.protocol.label_fps
-            rows.append(["", "", *(f"{(frame + 1) * 1000 / rate:.0f} ms" for frame in frames), ""])
+        fps, label_fps = self.protocol.fps, self.protocol.label_fps
+        for title, rate in (("", fps), ("labelled", None if label_fps == fps else label_fps)):
+            if rate is not None:
+                rows.append([title, "", *(f"{(frame + 1) * 1000 / rate:.0f} ms" for frame in frames), ""])
         for name, action in self.actions.items():
             errors = action.errors
             mean = sum(errors) / len(errors)

@@ -50,6 +50,7 @@ def test_the_file_has_the_documented_form(command):
         "future_frames": 25,
         "label_fps": 25.0,
         "actions": ["walking"],
+        "fps": 60.0,
         "model": {"name": "zero-velocity"},
     }
     assert written["protocol"] == expected

@@ -33,6 +33,7 @@ def test_json_has_protocol_actions_and_mean(tmp_path):
             "future_frames": 2,
             "label_fps": 60.0,
             "actions": ["wave", "bow"],
+            "fps": 60.0,
             "model": {"name": type(arm_model()).__name__},
         },
         "actions": {
@@ -44,13 +45,22 @@ def test_json_has_protocol_actions_and_mean(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
-def test_table_shows_the_protocol_and_both_labels():
-    protocol = Protocol("arms", frames=(0, 24), label_fps=25.0)
+@pytest.mark.parametrize(
+    ("fps", "label_fps", "rates", "times"),
+    [
+        (60.0, 25.0, "60 fps, labelled as 25 fps", ["               17 ms    417 ms", "labelled       40 ms   1000 ms"]),
+        (25.0, 25.0, "25 fps", ["               40 ms   1000 ms"]),
+        (None, 25.0, "ms labels at 25 fps", ["labelled       40 ms   1000 ms"]),
+    ],
+)
+def test_tables_show_true_times_and_published_labels_where_they_differ(fps, label_fps, rates, times):
+    protocol = Protocol("arms", frames=(0, 24), label_fps=label_fps, fps=fps)
     actions = {"wave": ActionResult(146, (1.234, 100.0)), "bow": ActionResult(8, (2.0, 50.0))}
-    assert Result(protocol, actions).table().splitlines() == [
-        "arms test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all, ms labels at 25 fps",
-        "action     windows  frame 0  frame 24   mean",
-        "                      40 ms   1000 ms",
+    lines = Result(protocol, actions).table().splitlines()
+    assert lines[0] == f"arms test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: all, {rates}"
+    assert [" ".join(line.split()) for line in lines[2:-3]] == [" ".join(line.split()) for line in times]
+    assert lines[1].index("frame 24") + len("frame 24") == len(lines[2])
+    assert lines[-3:] == [
         "wave           146     1.23    100.00  50.62",
         "bow              8     2.00     50.00  26.00",
         "mean of 2              1.62     75.00  38.31",
