@@ -19,7 +19,7 @@ _PRODUCTS = ("bmm.", "baddbmm.", "matmul.")
 _RESHAPING = ("flatten", "unflatten", "view", "reshape", "view_as", "unsqueeze", "squeeze", "_unsafe_view")
 _SAME = ("dropout", "contiguous", "clone", "alias", "detach", "detach_", "to")
 _PIECES = ("unbind", "chunk", "split", "split_with_sizes")
-_ZEROS = ("zeros_like", "new_zeros", "zeros", "empty")
+_FILLED = ("zeros_like", "new_zeros", "zeros", "empty", "ones_like", "new_ones", "ones")
 
 
 def write(program: ExportedProgram, onnx: Any) -> bytes:
@@ -51,7 +51,7 @@ class _AtenWriter(Writer):
             (_RESHAPING, self._reshape),
             (_SAME, self._same),
             (_PIECES, self._pieces),
-            (_ZEROS, self._zeros),
+            (_FILLED, self._filled),
         ):
             if kind in kinds:
                 return rule
@@ -105,9 +105,9 @@ class _AtenWriter(Writer):
             start += size
         return tuple(names)
 
-    def _zeros(self, node: Node) -> str:
-        zero = torch.zeros([1] * node.meta["val"].ndim)
-        return self.spread(self.constant(zero), node)
+    def _filled(self, node: Node) -> str:
+        value = torch.full([1] * node.meta["val"].ndim, float("ones" in str(node.target)))
+        return self.spread(self.constant(value), node)
 
     def _expand_(self, node: Node) -> Any:
         if all(getattr(user.target, "__name__", "").startswith(_PRODUCTS) for user in node.users):
