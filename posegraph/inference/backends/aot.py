@@ -69,7 +69,7 @@ def _file(network: nn.Module, given: torch.Tensor) -> Path | None:
     key.update(f"{traced.code} {network} {tuple(given.shape)}".encode())
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         key.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        key.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy())
+        key.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return folder / f"{kind}-{key.hexdigest()[:24]}.pt2"
 
 
