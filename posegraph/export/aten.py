@@ -57,7 +57,7 @@ class _AtenWriter(Writer):
                 return rule
         return getattr(self, f"_{kind}_", None)
 
-    def _binary(self, kind: str, node: Node) -> str:
+    def _binary(self, kind: str, node: Any) -> str:
         if node.kwargs.get("alpha", 1) != 1 or node.kwargs.get("rounding_mode"):
             raise UnknownOperationError(f"{node.target} with {dict(node.kwargs)}")
         return self.add(kind, *(self.name(self._unexpanded(argument, kind)) for argument in node.args[:2]))
@@ -230,7 +230,7 @@ class _AtenWriter(Writer):
     def _mean_(self, node: Any) -> str:
         return self._reduce("ReduceMean", node)
 
-    def _reduce(self, kind: str, node: Node) -> str:
+    def _reduce(self, kind: str, node: Any) -> str:
         axes: Any = node.args[1] if len(node.args) > 1 else None
         if axes is None or node.kwargs:
             raise UnknownOperationError(f"{node.target} over everything")
