@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.fx import Graph, GraphModule, Node, symbolic_trace
+from torch.fx import Graph, GraphModule, Node
 
 from posegraph._support.checks import import_optional
 from posegraph.errors import ConfigError
 from posegraph.folding.network import FoldedNetwork
+from posegraph.folding.tracing import operation_graph
 
 __all__ = ["INPUT", "OUTPUT", "to_onnx"]
 
@@ -42,7 +43,7 @@ def to_onnx(network: FoldedNetwork, shape: tuple[int | None, ...], *, extra: str
         ConfigError: The network holds an operation that no rule covers.
     """
     onnx: Any = import_optional("onnx", extra=extra, purpose="Writing a network for another runtime")
-    writer = _Writer(onnx, symbolic_trace(network), axes=len(shape))
+    writer = _Writer(onnx, operation_graph(network), axes=len(shape))
     output = writer.write()
     value = onnx.helper.make_tensor_value_info
     float32 = onnx.TensorProto.FLOAT

@@ -11,7 +11,7 @@ __all__ = ["LARGEST_BATCH", "to_program"]
 
 LARGEST_BATCH = 4096
 """Windows that an exported program takes at most; its checks say so."""
-_KEPT: WeakKeyDictionary[nn.Module, torch.export.ExportedProgram] = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[nn.Module, tuple[torch.dtype, torch.export.ExportedProgram]] = WeakKeyDictionary()
 _EXAMPLE = 3  # windows: neither one nor two, for which the exporter might make a case of its own
 
 
@@ -36,13 +36,13 @@ def to_program(network: nn.Module, shape: tuple[int | None, ...]) -> torch.expor
     """
     tensors = [*network.parameters(), *network.buffers()]
     like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
+    example = like.new_zeros([_EXAMPLE if size is None else size for size in shape])
     if shape[0] is not None:
-        return _export(network, like.new_zeros(shape), {})
-    kept = _KEPT.get(network)
-    if kept is None or kept.example_inputs[0][0].dtype != like.dtype:
-        example = like.new_zeros([_EXAMPLE, *shape[1:]])
+        return _export(network, example, {})
+    dtype, kept = _KEPT.get(network, (None, None))
+    if kept is None or dtype != like.dtype:
         kept = _export(network, example, {0: torch.export.Dim("batch", min=1, max=LARGEST_BATCH)})
-        _KEPT[network] = kept
+        _KEPT[network] = like.dtype, kept
     return kept
 
 

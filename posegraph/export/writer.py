@@ -10,6 +10,7 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import Node
+from torch.fx.node import map_arg
 
 __all__ = ["INPUT", "LARGEST", "OUTPUT", "UnknownOperationError", "Writer"]
 
@@ -77,7 +78,7 @@ class Writer:
         return [size if isinstance(size, int) else "batch" for size in node.meta["val"].shape]
 
     def _read_inputs(self) -> None:
-        stored = {**self.program.state_dict, **self.program.constants}
+        stored: dict[str, Any] = {**self.program.state_dict, **self.program.constants}
         placeholders: Any = [node for node in self.program.graph_module.graph.nodes if node.op == "placeholder"]
         for node, spec in zip(placeholders, self.program.graph_signature.input_specs, strict=True):
             if spec.kind == InputKind.USER_INPUT:
@@ -86,15 +87,15 @@ class Writer:
             else:
                 self.values[node] = stored[str(spec.target)].detach()
 
-    def _value(self, node: Node) -> Any:
+    def _value(self, node: Any) -> Any:
         arguments = [self.values.get(argument) for argument in node.all_input_nodes]
         target: Any = node.target
         if not any(isinstance(value, (str, tuple)) for value in arguments) and not self.is_open(node):
-            known = [torch.fx.node.map_arg(part, self.values.__getitem__) for part in (node.args, node.kwargs)]
+            known = [map_arg(part, self.values.__getitem__) for part in (node.args, node.kwargs)]
             return target(*known[0], **known[1])
         if target is operator.getitem:
-            return self.values[node.args[0]][node.args[1]]  # pyright: ignore[reportArgumentType, reportIndexIssue]
-        kind = target._schema.name.removeprefix("aten::") if isinstance(target, torch._ops.OpOverload) else str(target)
+            return self.values[node.args[0]][node.args[1]]
+        kind = str(target).removeprefix("aten.").partition(".")[0]
         if kind in _NO_RESULT or not isinstance(node.meta["val"], (torch.Tensor, list, tuple)):
             return ()  # sizes are read off the results
         rule: Callable[[Node], Any] | None = self.rule(kind)
@@ -104,8 +105,8 @@ class Writer:
 
     def is_open(self, node: Node) -> bool:
         """Whether the result has the open batch as a size."""
-        value = node.meta.get("val")
-        return isinstance(value, torch.Tensor) and not all(isinstance(size, int) for size in value.shape)
+        sizes: Any = getattr(node.meta.get("val"), "shape", ())
+        return not all(isinstance(size, int) for size in sizes)
 
     def rule(self, kind: str) -> Callable[[Node], Any] | None:
         """How to write an operation of PyTorch, None if that is not known."""

@@ -134,33 +134,42 @@ class MirroredMixer(nn.Module):
         self.register_buffer("start", start)
         self.head, self.eps = head, eps
         self.blocks = nn.Sequential(*blocks)
+        self.mirrors = mirror is not None
         joints, signs, self.caution = (None, None, 0.0) if mirror is None else mirror
         self.register_buffer("joints", joints)
         self.register_buffer("signs", signs)
+        self.register_buffer("path_signs", None if signs is None else signs.repeat(head.shift.shape[0] // 3))
 
     def forward(self, observed: torch.Tensor) -> torch.Tensor:
         """Forecast; shapes as in the class."""
         last = observed[:, -1:]
-        if self.joints is None:
-            return last + self._moves(observed).transpose(1, 2)
-        joints, signs = self.get_buffer("joints"), self.get_buffer("signs")
-        mirrored = observed.index_select(2, joints) * signs
-        one, other = self._moves(torch.cat([observed, mirrored])).unflatten(0, (2, -1)).unbind()
-        other = other.index_select(1, joints) * signs
-        doubled, difference = one + other, one - other
-        # Sums of squares: the means would divide both by the number of joints, and the moves by two.
-        size, doubt = (x.square().sum((1, 3), keepdim=True) for x in (doubled, difference))
-        tiny = 4 * TINY * observed.shape[2]
-        moves = doubled * (0.5 * size / (size + 2 * self.caution * doubt).clamp(min=tiny))
-        return last + moves.transpose(1, 2)
+        if not self.mirrors:
+            moves = self._moves(observed)
+        else:
+            joints = self.get_buffer("joints")
+            mirrored = observed.index_select(2, joints) * self.get_buffer("signs")
+            one, other = self._moves(torch.cat([observed, mirrored])).unflatten(0, (2, -1)).unbind()
+            moves = self._agreed(one, other.index_select(1, joints) * self.get_buffer("path_signs"))
+        return moves.unflatten(2, (-1, 3)).transpose(1, 2) + last
 
     def _moves(self, observed: torch.Tensor) -> torch.Tensor:
-        """Displacements ``(batch, joints, future_frames, 3)`` from the last observed pose."""
+        """Displacements ``(batch, joints, future_frames * 3)`` from the last observed pose."""
         last = observed[:, -1:]
         inputs = torch.cat([(last - self.mean) / self.std, observed[:, :-1] - last], dim=1)
         features = torch.matmul(inputs.transpose(1, 2).flatten(2), self.start) + self.embedding
         moves = self.head(normalize(self.blocks(features.flatten(0, 1)), self.eps))
-        return moves.unflatten(1, (-1, 3)).unflatten(0, (-1, self.embedding.shape[0]))
+        return moves.unflatten(0, (-1, self.embedding.shape[0]))
+
+    def _agreed(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """The mean of two forecasts, shrunk where they disagree; all ``(batch, joints, future_frames * 3)``."""
+        doubled, difference = one + other, one - other
+        # Sums of squares of a frame: the means would divide both by the number of joints, and the moves by two.
+        size, doubt = (x.square().sum(1) for x in (doubled, difference))
+        both = size + 2 * self.caution * doubt
+        size, both = (x.unflatten(1, (-1, 3)).sum(2, keepdim=True) for x in (size, both))
+        factor = 0.5 * size / both.clamp(min=4 * TINY * one.shape[1])
+        factor = factor * self.get_buffer("signs").square()  # by ones: each frame has three coordinates
+        return doubled * factor.flatten(1).unsqueeze(1)
 
 
 TINY = 1e-12

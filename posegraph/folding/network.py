@@ -18,7 +18,7 @@ from posegraph.folding.layers import FoldedLayer, affine, with_tail
 from posegraph.layers import GraphConvBlock, ResampleBlock
 from posegraph.layers.normalizers import MinMaxNormalizer
 
-__all__ = ["Ends", "FoldedForecast", "FoldedNetwork", "Pyramid", "Window", "ends", "joined", "layered"]
+__all__ = ["Ends", "FoldedForecast", "FoldedNetwork", "Pyramid", "Window", "ends", "joined", "layered", "pair"]
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,13 @@ def joined(block: nn.Module) -> FoldedLayer:
     return with_tail([replace(both, **first), replace(both, **second, shift=None)], block.tail)
 
 
+def pair(modules: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The two modules of a sequence, such as what precedes the last operator of a head, and that operator."""
+    assert isinstance(modules, nn.Sequential)
+    first, second = modules
+    return first, second
+
+
 def layered(body: Iterable[nn.Module], around: Ends, moving: torch.Tensor | None = None) -> FoldedForecast:
     """Folded blocks between the two ends, as a forecast in float64; ``moving`` as in `FoldedForecast`."""
     nodes = (around.window.observed_frames, around.window.num_nodes)
@@ -161,8 +168,6 @@ class FoldedForecast(Folded):
 
     skip: torch.Tensor | None
     moving: torch.Tensor | None
-
-    network: FoldedNetwork
 
     def __init__(
         self,

@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.fx import Graph, Node, Tracer
+from torch.fx import Graph, Node
 
 from posegraph.errors import ConfigError
 from posegraph.folding.layers import FoldedLayer
 from posegraph.folding.network import FoldedNetwork
+from posegraph.folding.tracing import layer_graph
 
 __all__ = ["Matrices", "NodeShape", "Step", "Steps", "matrices", "share_memory", "to_steps"]
 
@@ -123,15 +124,8 @@ def to_steps(network: FoldedNetwork, shape: NodeShape) -> Steps:
         (6, (66, 10), (66, 25))
     """
     listing = _Listing(network, shape)
-    listing.walk(_LayerTracer().trace(network))
+    listing.walk(layer_graph(network))
     return Steps(tuple(listing.steps), tuple(listing.shapes))
-
-
-class _LayerTracer(Tracer):
-    """Sees a folded layer as one call."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, FoldedLayer)
 
 
 @dataclass

@@ -99,7 +99,7 @@ def question(model: ForecastModel, batch_size: int, precision: str, candidates: 
     parts = {
         "machine": describe_machine(model.device),
         "model": type(model).__qualname__,
-        "config": dataclasses.asdict(model.config) if dataclasses.is_dataclass(model.config) else model.config,
+        "config": vars(model.config) if dataclasses.is_dataclass(model.config) else model.config,
         "nodes": len(model.skeleton.moving),
         "grouping": [grouping.num_groups for grouping in model.groupings],
         "frames": [model.observed_frames, model.future_frames],

@@ -90,7 +90,8 @@ def optimize(
         check_positive(batch_size=batch_size)
     _check_device(model.device, precision)
     copied = copy.deepcopy(model).eval()
-    if backend == "plain" or (backend == "auto" and precision == "fp32" and (why := _only_plain(model))):
+    why = _only_plain(model) if backend == "auto" and precision == "fp32" else ""
+    if backend == "plain" or why:
         if precision != "fp32":
             raise ConfigError(f"precision: backend 'plain' computes in the model's own type, got {precision!r}.")
         plain = OptimizedForecaster(copied, backend="plain", precision=precision, batch_size=batch_size)

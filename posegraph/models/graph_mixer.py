@@ -201,7 +201,7 @@ class GraphMixer(ForecastModel):
             std=as_double(self.normalizer.std),
             start=entry.weight,
             embedding=entry.shift,
-            blocks=[FoldedMixerBlock(block) for block in self.blocks],
+            blocks=[FoldedMixerBlock(block) for block in self.blocks if isinstance(block, GraphMixerBlock)],
             head=after_norm(self.norm, weight, shift),
             eps=self.norm.eps,
             mirror=mirror,

@@ -12,7 +12,7 @@ from torch import nn
 from posegraph._support.checks import check_choice, check_positive, check_probability
 from posegraph.folding.forecast import Folded
 from posegraph.folding.layers import FoldedResidual, fold
-from posegraph.folding.network import Pyramid, Window, ends, joined, layered
+from posegraph.folding.network import Pyramid, Window, ends, joined, layered, pair
 from posegraph.layers import (
     GraphConvBlock,
     Operator,
@@ -211,7 +211,7 @@ class MSRGCN(ForecastModel):
 
     def fold(self) -> Folded:
         """Layers with their norms, and without the coarser heads, in float64."""
-        (widen, follow), (join, head) = self.start, self.end[0]  # pyright: ignore
+        (widen, follow), (join, head) = pair(self.start), pair(self.end[0])
         window = Window(self.observed_frames, self.future_frames, len(self.skeleton.moving))
         around = ends(window, widen, head, normalizer=self.normalizer, global_residual=self.config.global_residual)
         first, *coarser = self.encoder

@@ -13,7 +13,7 @@ from posegraph._support.checks import check_choice, check_positive, check_probab
 from posegraph.errors import ConfigError
 from posegraph.folding.forecast import Folded
 from posegraph.folding.layers import as_double, fold
-from posegraph.folding.network import Pyramid, Window, ends, joined, layered
+from posegraph.folding.network import Pyramid, Window, ends, joined, layered, pair
 from posegraph.layers import (
     DCT,
     GraphConvBlock,
@@ -231,7 +231,7 @@ class MSRGCNReleased(ForecastModel):
     def fold(self) -> Folded:
         """Layers with their norms, and without the coarser heads, in float64."""
         config = self.config
-        stage, head = self.end[0]  # pyright: ignore
+        stage, head = pair(self.end[0])
         around = ends(
             Window(self.observed_frames, self.future_frames, len(self.skeleton.moving)),
             self.start,

@@ -69,6 +69,7 @@ FUNCTIONS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "zeros": lambda m, x: torch.cat(
         [torch.zeros_like(x), x.new_zeros(x.shape[0], 3, 1), x, x.new_zeros(x.shape[0], 3, 0)], -1
     ),
+    "ones": lambda m, x: x * x.new_ones(6) + torch.ones_like(x),
     "nothing": lambda m, x: m.dropout(x).contiguous(),
 }
 

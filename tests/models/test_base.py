@@ -10,9 +10,12 @@ import torch
 
 from posegraph import registry
 from posegraph.errors import CheckpointError, ConfigError, ShapeError, UnknownNameError
+from posegraph.folding.forecast import ModelForecast
+from posegraph.folding.network import FoldedForecast
 from posegraph.models import ForecastModel
 from posegraph.skeleton import presets
 from posegraph.skeleton.skeleton import Skeleton
+from tests.inference.models import trained
 
 
 @dataclass(frozen=True)
@@ -156,3 +159,51 @@ def test_the_finest_scale_alone_forecasts_the_same(name, settings, scales):
     counts = [sum(parameter.numel() for parameter in one.parameters()) for one in (slim, model)]
     assert counts[0] < counts[1] or scales == 1
     assert slim.finest_only().predict(observed).equal(model.predict(observed))
+
+
+def test_a_class_with_a_cheaper_form_is_folded() -> None:
+    model = trained("msrgcn-1l")
+    assert isinstance(model.folded(), FoldedForecast)
+    assert isinstance(model.fold(), FoldedForecast)
+
+
+def test_a_subclass_is_not_folded_as_its_parent_unless_it_says_so() -> None:
+    parent = type(trained("msrgcn-1l"))
+
+    class Damped(parent):
+        def forward(self, observed: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return tuple(0.5 * poses for poses in super().forward(observed))
+
+    class Renamed(parent):
+        fold = parent.fold
+
+    config = trained("msrgcn-1l").config
+    observed = torch.randn(2, 10, 22, 3)
+    for model, folded in ((Damped(config).eval(), False), (Renamed(config).eval(), True)):
+        form = model.folded()
+        assert isinstance(form, FoldedForecast) is folded
+        with torch.no_grad():
+            torch.testing.assert_close(form.float()(observed), model.predict(observed), rtol=1e-4, atol=1e-4)
+
+
+def test_other_models_are_folded_as_they_are_in_evaluation_mode() -> None:
+    model = registry.build("pgbig", channels=4, num_stages=1)
+    form = model.folded()
+    assert isinstance(form, ModelForecast)
+    assert model.training
+    assert not form.network.get_submodule("model").training
+    before = form(torch.ones(1, 10, 22, 3))
+    with torch.no_grad():
+        next(model.parameters()).add_(1)
+    assert torch.equal(form(torch.ones(1, 10, 22, 3)), before), "a copy"
+
+
+def test_models_without_a_cheaper_form_say_so() -> None:
+    with pytest.raises(ConfigError, match=r"fold: PGBIG has no cheaper form. model.folded\(\) gives one for any model"):
+        registry.build("pgbig", channels=4, num_stages=1).fold()
+
+
+def test_models_with_action_labels_are_not_folded() -> None:
+    model = registry.build("residual-sup", channels=8, actions=("walking",))
+    with pytest.raises(ConfigError, match=r"folded: expected a model of poses alone, got ResidualSup with labels of 1"):
+        model.folded()

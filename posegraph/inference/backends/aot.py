@@ -16,12 +16,12 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.fx import symbolic_trace
 
 from posegraph._support.cache import cache_folder
 from posegraph._support.device import Precision
 from posegraph._support.files import replace_file
 from posegraph.folding.forecast import Shape
+from posegraph.folding.tracing import operation_graph
 from posegraph.inference.backends.base import Backend, Run, example, is_layered, register
 from posegraph.inference.backends.eager import in_type
 from posegraph.inference.choice import describe_machine
@@ -64,12 +64,12 @@ def _file(network: nn.Module, given: torch.Tensor) -> Path | None:
     if folder is None:
         return None
     kind = _kind(network)
-    traced = symbolic_trace(network) if kind == _LAYERED else _export(network, given).graph_module
+    traced = operation_graph(network) if kind == _LAYERED else _export(network, given).graph_module
     key = hashlib.sha256(json.dumps(describe_machine(), sort_keys=True).encode())
     key.update(f"{traced.code} {network} {tuple(given.shape)}".encode())
     for name, tensor in (*network.named_parameters(), *network.named_buffers()):
         key.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        key.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy())
+        key.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return folder / f"{kind}-{key.hexdigest()[:24]}.pt2"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.fx import symbolic_trace
 
 from posegraph._support.device import Precision
 from posegraph.export.program import to_program
 from posegraph.folding.forecast import Shape
+from posegraph.folding.tracing import operation_graph
 from posegraph.inference.backends.base import Backend, Run, example, fixed, is_layered, register
 from posegraph.inference.backends.eager import in_type, with_tf32
 
@@ -18,7 +18,7 @@ __all__: list[str] = []
 def _compile(network: nn.Module, shape: Shape, precision: Precision, device: torch.device) -> Run:
     # Traced, each network has code of its own: torch.compile gives up on code that it has compiled eight times.
     if is_layered(network):
-        traced: nn.Module = symbolic_trace(in_type(network, precision))
+        traced: nn.Module = operation_graph(in_type(network, precision))
     else:
         traced = to_program(network, fixed(shape)).module()
     run = _outside_of_inference_mode(with_tf32(torch.compile(traced, dynamic=False), precision))

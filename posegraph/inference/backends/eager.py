@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -38,11 +39,18 @@ class _Autocast(nn.Module):
             return self.network(poses).float()
 
 
+_NARROWED: WeakKeyDictionary[nn.Module, _Narrowed] = WeakKeyDictionary()
+
+
 def in_type(network: nn.Module, precision: Precision) -> nn.Module:
     """A network that computes in a precision, from and to float32."""
     if precision != "bf16":
         return network
-    return _Narrowed(network) if is_layered(network) else _Autocast(network)
+    if not is_layered(network):
+        return _Autocast(network)
+    if network not in _NARROWED:  # one copy for all sizes of batch
+        _NARROWED[network] = _Narrowed(network)
+    return _NARROWED[network]
 
 
 def with_tf32(run: Run, precision: Precision) -> Run:

@@ -13,7 +13,7 @@ from posegraph._support.checks import import_optional
 from posegraph._support.device import Precision
 from posegraph.export.onnx import to_onnx
 from posegraph.folding.forecast import Shape
-from posegraph.inference.backends.base import Backend, Run, register
+from posegraph.inference.backends.base import Backend, Run, fixed, register
 
 __all__: list[str] = []
 
@@ -42,13 +42,25 @@ def _openvino(network: nn.Module, shape: Shape, precision: Precision, device: to
     compiled = _core().compile_model(model, "CPU", settings)
     own = threading.local()  # a request has one set of buffers
 
-    def run(frames: torch.Tensor) -> torch.Tensor:
+    def run_any(frames: torch.Tensor) -> torch.Tensor:
         if not hasattr(own, "request"):
             own.request = compiled.create_infer_request()
         own.request.infer([openvino.Tensor(frames.contiguous().numpy(), shared_memory=True)], share_outputs=True)
         return torch.from_numpy(own.request.get_output_tensor(0).data)
 
-    return run
+    def run_fixed(frames: torch.Tensor) -> torch.Tensor:
+        """With memory that the request knows already: handing it over takes 60 microseconds."""
+        if not hasattr(own, "request"):
+            request = compiled.create_infer_request()
+            given = torch.empty(fixed(shape))
+            request.set_input_tensor(openvino.Tensor(given.numpy(), shared_memory=True))
+            own.request, own.given, own.result = request, given, torch.from_numpy(request.get_output_tensor(0).data)
+        own.given.copy_(frames)
+        own.request.start_async()
+        own.request.wait()
+        return own.result
+
+    return run_any if None in shape else run_fixed
 
 
 register(Backend("openvino", "OpenVINO", _openvino, ("fp32", "bf16"), ("fp32", "bf16"), packages=("onnx", "openvino")))

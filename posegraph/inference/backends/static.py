@@ -7,7 +7,6 @@ nobody reads them any more.
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +23,7 @@ from posegraph.folding.layers import FoldedLayer, nodes_first
 from posegraph.folding.network import FoldedNetwork
 from posegraph.folding.steps import NodeShape, Step, share_memory, to_steps
 from posegraph.inference.backends.base import Backend, Run, fixed, register
+from posegraph.inference.backends.eager import in_type
 
 __all__ = ["StaticNetwork"]
 
@@ -143,7 +143,8 @@ def _in_place(activation: nn.Module, y: torch.Tensor) -> Callable[[], object]:
 
 def _static(network: nn.Module, shape: Shape, precision: Precision, device: torch.device) -> Run:
     assert isinstance(network, FoldedNetwork)
-    typed = copy.deepcopy(network).bfloat16() if precision == "bf16" else network
+    typed = in_type(network, precision).get_submodule("network") if precision == "bf16" else network
+    assert isinstance(typed, FoldedNetwork)
     own = threading.local()  # each thread has memory of its own
 
     def run(frames: torch.Tensor) -> torch.Tensor:
