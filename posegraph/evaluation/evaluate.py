@@ -13,7 +13,7 @@ from posegraph._support.modules import evaluation_view, unwrap
 from posegraph.data.dataset import MotionDataset
 from posegraph.data.windows import Windows
 from posegraph.errors import ConfigError, InputWarning
-from posegraph.evaluation.protocol import _METRICS, _OF_ROTATIONS, Protocol
+from posegraph.evaluation.protocol import METRICS, OF_ROTATIONS, Protocol
 from posegraph.evaluation.result import ActionResult, Result
 from posegraph.models.base import ForecastModel
 from posegraph.skeleton.kinematics import to_positions
@@ -56,7 +56,8 @@ def evaluate(
         >>> from posegraph.evaluation import evaluate
         >>> clips = data.load("cmu", "samples", split="test", actions=["running", "walking"])
         >>> print(evaluate(registry.build("zero-velocity", skeleton="cmu"), clips).table())
-        cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: running, walking, 60 fps, labelled as 25 fps
+        cmu test, windows: all, 10 -> 25 frames, mpjpe_at, full joints, actions: running, walking, 60 fps,
+            labelled as 25 fps
         model: zero-velocity
         action     windows  frame 1  frame 3  frame 7  frame 9  frame 13  frame 24    mean
                               33 ms    67 ms   133 ms   167 ms    233 ms    417 ms
@@ -67,9 +68,9 @@ def evaluate(
     """
     if not isinstance(protocol, Protocol):
         frames = {"observed_frames": model.observed_frames, "future_frames": model.future_frames}
-        protocol = Protocol.named(dataset, **({} if protocol is None else {"name": protocol}), **frames)
+        protocol = Protocol.named(dataset, protocol or "all", **frames)
     protocol, measured = measure(
-        model, dataset, protocol, _METRICS[protocol.metric], batch_size=batch_size, device=device, progress=progress
+        model, dataset, protocol, METRICS[protocol.metric], batch_size=batch_size, device=device, progress=progress
     )
     results = {action: ActionResult(count, tuple(errors.tolist())) for action, (count, errors) in measured.items()}
     return Result(protocol, results, _describe_model(model))
@@ -151,7 +152,7 @@ def _average(
             prediction = model.skeleton.expand(prediction, template=truth)
         else:
             truth = model.skeleton.reduce(truth)
-        if protocol.metric not in _OF_ROTATIONS:
+        if protocol.metric not in OF_ROTATIONS:
             prediction, truth = (to_positions(poses, model.skeleton) for poses in (prediction, truth))
         sums.append(metric(prediction, truth) * len(window))
         done += len(window)
@@ -188,12 +189,12 @@ def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol)
             stacklevel=4,
         )
     rotations = dataset.skeleton.holds == "rotations"
-    if protocol.metric in _OF_ROTATIONS and not rotations:
+    if protocol.metric in OF_ROTATIONS and not rotations:
         raise ConfigError(
             f"metric {protocol.metric!r}: expected a data set of rotations, got the positions of {dataset.name!r}. "
             "Use 'mpjpe_at' or 'mpjpe_up_to'."
         )
-    if rotations and protocol.metric not in _OF_ROTATIONS and protocol.joints == "used":
+    if rotations and protocol.metric not in OF_ROTATIONS and protocol.joints == "used":
         raise ConfigError(
             f"joints 'used' with metric {protocol.metric!r}: positions follow from the rotations of all joints. "
             "Use joints 'full', or metric 'euler_at'."

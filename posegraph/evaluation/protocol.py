@@ -16,9 +16,9 @@ __all__ = ["Metric", "Protocol"]
 Metric = Literal["mpjpe_at", "mpjpe_up_to", "euler_at"]
 """Error at a frame, mean error up to it, both of positions; or error of Euler angles at a frame."""
 
-_METRICS = {"mpjpe_at": mpjpe_at, "mpjpe_up_to": mpjpe_up_to, "euler_at": euler_error_at}
+METRICS = {"mpjpe_at": mpjpe_at, "mpjpe_up_to": mpjpe_up_to, "euler_at": euler_error_at}
 
-_OF_ROTATIONS = ("euler_at",)
+OF_ROTATIONS = ("euler_at",)
 
 _FRAMES = (1, 3, 7, 9, 13, 24)
 
@@ -67,7 +67,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         check_choice("joints", self.joints, ("full", "used"))
-        check_choice("metric", self.metric, tuple(_METRICS))
+        check_choice("metric", self.metric, tuple(METRICS))
         check_positive(observed_frames=self.observed_frames, future_frames=self.future_frames)
         frames = tuple(self.frames) or tuple(f for f in _FRAMES if f < self.future_frames) or (self.future_frames - 1,)
         object.__setattr__(self, "frames", frames)
@@ -120,7 +120,7 @@ class Protocol:
     @property
     def unit(self) -> str:
         """Unit of the errors: "rad" for Euler angles, "mm" for positions."""
-        return "rad" if self.metric in _OF_ROTATIONS else "mm"
+        return "rad" if self.metric in OF_ROTATIONS else "mm"
 
     def describe(self) -> str:
         """One line for the head of a table.

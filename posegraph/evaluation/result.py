@@ -11,7 +11,7 @@ from typing import Any
 
 from posegraph._support.files import replace_file
 from posegraph.errors import ConfigError, DataError, UnknownNameError
-from posegraph.evaluation.protocol import _OF_ROTATIONS, Protocol
+from posegraph.evaluation.protocol import OF_ROTATIONS, Protocol
 
 __all__ = ["ActionResult", "Result"]
 
@@ -166,5 +166,5 @@ class Result:
 
 def _json_keys(protocol: Protocol) -> tuple[str, str]:
     """Keys of the errors of an action and of the overall mean, which name the metric and the unit."""
-    kind = "euler" if protocol.metric in _OF_ROTATIONS else "mpjpe"
+    kind = "euler" if protocol.metric in OF_ROTATIONS else "mpjpe"
     return f"{kind}_{protocol.unit}", f"mean_{protocol.unit}"

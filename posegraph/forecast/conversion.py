@@ -55,7 +55,7 @@ class Conversion:
             self._prepare_rate(model, model_fps, fps)
 
     def _prepare_rate(self, model: ForecastModel, model_fps: float | None, fps: float) -> None:
-        if not (isinstance(fps, int | float) and 0 < fps < math.inf):
+        if not 0 < fps < math.inf:
             raise ConfigError(f"fps: expected frames a second above 0, got {fps!r}.")
         if model_fps is None:
             raise ConfigError(

@@ -48,7 +48,12 @@ def test_json_has_protocol_actions_and_mean(tmp_path):
 @pytest.mark.parametrize(
     ("fps", "label_fps", "rates", "times"),
     [
-        (60.0, 25.0, "60 fps, labelled as 25 fps", ["               17 ms    417 ms", "labelled       40 ms   1000 ms"]),
+        (
+            60.0,
+            25.0,
+            "60 fps, labelled as 25 fps",
+            ["               17 ms    417 ms", "labelled       40 ms   1000 ms"],
+        ),
         (25.0, 25.0, "25 fps", ["               40 ms   1000 ms"]),
         (None, 25.0, "ms labels at 25 fps", ["labelled       40 ms   1000 ms"]),
     ],
