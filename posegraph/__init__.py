@@ -44,4 +44,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "optimize", *_SUBMODULES])
+    return sorted([*__all__, *_SUBMODULES])

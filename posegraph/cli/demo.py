@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from posegraph import checkpoint, evaluation, registry, training, weights
+from posegraph._support.checks import import_optional
 from posegraph.cli.options import progress_bar, read
 from posegraph.errors import ConfigError
 from posegraph.forecast.result import forecast_clip
@@ -35,6 +36,7 @@ def demo(out: Path = Path("runs/demo"), seconds: float = 150.0, seed: int = 0) -
     """
     if seconds <= 0:
         raise ConfigError(f"seconds: expected a positive time for training, got {seconds:g}.")
+    import_optional("matplotlib", extra="viz", purpose="The demonstration's animation")
     motion = read("cmu", "samples")
     (out / "training.safetensors").unlink(missing_ok=True)
     training.seed_everything(seed)

@@ -34,8 +34,8 @@ def evaluate(
     Args:
         model: Folder of a checkpoint, weights of the library such as graph-mixer/cmu, a repository OWNER/NAME of the
             Hugging Face Hub, or a model that needs no training; the library's default weights if not given.
-        dataset: Data set: cmu, h36m, cmu-angles or h36m-angles.
-        data: Folder of the data set; 'samples' for the bundled CMU clips.
+        dataset: Name of a data set; a wrong one is answered with the list.
+        data: Folder of the data set; 'samples' for the bundled clips.
         protocol: Window rule (all, 8, 256, every) or published protocol (msrgcn, pgbig, simlpe, ...) of the data set.
         joints: Compare the full skeleton with copied duplicates, or the joints that models see; full by default.
         metric: Error at a frame, mean up to it, or Euler angles at a frame; at a frame by default.

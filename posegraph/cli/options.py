@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from posegraph import checkpoint, data, registry, weights
@@ -50,8 +51,9 @@ def read(dataset: str, folder: str, *, split: str | None = None, actions: Sequen
     """Read a data set and say what was found."""
     motion = data.load(dataset, folder, split=split, actions=tuple(actions) or None)
     if os.environ.get("RANK", "0") == "0":  # of several training processes, one reports
-        print(motion.describe())
-        if motion.missing:
+        bundled = folder == "samples"  # that these are few of a benchmark's files is no news
+        print(replace(motion, missing=()).describe() if bundled else motion.describe())
+        if motion.missing and not bundled:
             print(f"missing: {', '.join(motion.missing[:4])}{', ...' if len(motion.missing) > 4 else ''}")
     return motion
 

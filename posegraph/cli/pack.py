@@ -38,7 +38,7 @@ def pack(
             the one with the lowest validation error is packed, the others show how far seeds differ. Any other
             checkpoint that training wrote will do, as for 'evaluate'.
         name: Name of the weights, in lower case with hyphens, as in cmu.
-        data: Folder of the data set that they were trained on; 'samples' for the bundled CMU clips.
+        data: Folder of the data set that they were trained on; 'samples' for the bundled clips.
         out: Where to write; the weights come to OUT/MODEL/NAME.
         dtype: Number type to round the weights to.
         protocols: Window rules or published protocols to measure under; the first is the headline.

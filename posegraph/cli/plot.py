@@ -36,9 +36,9 @@ class PlotOptions:
     out: Path
     """Picture to write: .png."""
     dataset: str | None = None
-    """Data set: cmu, h36m, cmu-angles or h36m-angles. Not needed if all of MODELS are JSON files."""
+    """Name of a data set; a wrong one is answered with the list. Not needed if all of MODELS are JSON files."""
     data: str | None = None
-    """Folder of the data set; 'samples' for the bundled CMU clips."""
+    """Folder of the data set; 'samples' for the bundled clips."""
     labels: tuple[str, ...] = ()
     """Names of the models in the picture, in their order; by default those of the registry."""
     title: str | None = None

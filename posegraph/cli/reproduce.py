@@ -36,7 +36,7 @@ def reproduce(
 
     Args:
         table: Table of the MSR-GCN paper: table1 to table8.
-        data: Folder of the table's data set; 'samples' for the bundled CMU clips.
+        data: Folder of the table's data set; 'samples' for the bundled clips.
         budget: Training time of all rows together, as in 30s, 90m or 6h; the whole recipes if not given.
         rows: Labels of the rows to reproduce; all if not given.
         seeds: Runs a row, from seeds 0, 1, and so on.
@@ -76,6 +76,8 @@ def reproduce(
     print()
     for row in result.rows:
         print(f"{row.label}: {result.mean(row).describe()}")
+    if smoke:
+        print("\nThese numbers mean nothing: a few steps show that everything works, not how well.")
     print(f"\nreport: {folder / spec.name}.md")
 
 

@@ -33,9 +33,9 @@ class TrainOptions:
     name: tyro.conf.Positional[str]
     """Registry name of the model; 'posegraph list' shows all."""
     dataset: str
-    """Data set: cmu, h36m, cmu-angles or h36m-angles."""
+    """Name of a data set; a wrong one is answered with the list."""
     data: str
-    """Folder of the data set; 'samples' for the bundled CMU clips."""
+    """Folder of the data set; 'samples' for the bundled clips."""
     out: Path | None = None
     """Folder of the run; runs/NAME by default."""
     set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE")] = ()

@@ -88,6 +88,18 @@ class ForecastResult:
         return path
 
 
+def forecaster_of(model: ForecastModel, clip: Clip, *, device: torch.device | str | None = None) -> Forecaster:
+    """A forecaster of a clip's action, at its frame rate.
+
+    Raises:
+        UnknownNameError: The model takes action labels and does not know the clip's.
+    """
+    forecaster = Forecaster(model, action=clip.action if model.actions else None, device=device)
+    if forecaster.model_fps in (None, clip.fps):
+        return forecaster
+    return Forecaster(model, action=clip.action if model.actions else None, device=device, fps=clip.fps)
+
+
 def forecast_clip(
     model: ForecastModel, clip: Clip, start: int = 0, *, device: torch.device | str | None = None
 ) -> ForecastResult:
@@ -116,10 +128,7 @@ def forecast_clip(
         (torch.Size([25, 38, 3]), 25)
     """
     model.check_skeleton(clip.skeleton, clip.label)
-    action = clip.action if model.actions else None
-    forecaster = Forecaster(model, action=action, device=device)
-    if forecaster.model_fps is not None and forecaster.model_fps != clip.fps:
-        forecaster = Forecaster(model, action=action, device=device, fps=clip.fps)
+    forecaster = forecaster_of(model, clip, device=device)
     seen, wanted, frames = forecaster.observed_frames, forecaster.future_frames, clip.num_frames
     if not 0 <= start <= frames - seen:
         works = f"choose start in 0..{frames - seen}" if frames >= seen else "no start works, the clip is too short"

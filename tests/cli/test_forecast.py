@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from posegraph import checkpoint, data, weights
+from posegraph.data import formats
+from posegraph.forecast import Forecaster
 from posegraph.forecast.result import forecast_clip
 
 RUNNING = ("--dataset", "cmu", "--data", "samples", "--clip", "running_1")
@@ -32,10 +34,11 @@ def test_no_option_is_needed_where_weights_come_with_the_library(command, tmp_pa
     monkeypatch.setattr(weights, "DEFAULT", "traj-gcn/tiny")
     answer = command("forecast")
     assert answer.status == 0, answer.err
-    clip = data.load("cmu", "samples", split="test").select("test")[0]
-    result = forecast_clip(checkpoint.load(shipped / "traj-gcn" / "tiny"), clip, 127)
-    assert answer.out.splitlines()[-3:] == [
-        "traj-gcn, basketball_1: frames 127 to 136 seen, 25 forecast",
+    clip = data.load("cmu", "samples", split="test", actions="running").select("test")[0]
+    result = forecast_clip(checkpoint.load(shipped / "traj-gcn" / "tiny"), clip, 23)
+    assert answer.out.splitlines() == [
+        "cmu: 3 test clips at 60 frames a second",
+        "traj-gcn, running_1: frames 23 to 32 seen, 25 forecast, 417 ms ahead",
         f"mean error of this window: {sum(result.mpjpe_mm) / 25:.1f} mm over all joints",
         "nothing written: name files with --out, as in --out forecast.gif forecast.npz",
     ]
@@ -48,6 +51,24 @@ def test_weights_of_the_library_are_taken_by_name(command, shipped):
     running = data.load("cmu", "samples", split="test", actions=["running"]).clips["test"][0]
     expected = forecast_clip(checkpoint.load(shipped / "traj-gcn" / "tiny"), running, 12)
     np.testing.assert_allclose(np.load("a.npz")["forecast"], expected.forecast.numpy(), rtol=1e-5, atol=1e-3)
+
+
+def test_a_motion_file_goes_in_and_comes_out_with_its_future(command, tmp_path):
+    clip = data.load("cmu", "samples", split="test", actions="walking").select("test")[0]
+    formats.write(clip, tmp_path / "walking.npz")
+    answer = command("forecast", "graph-mixer/cmu", "--data", "walking.npz", "--out", "future.npz", "future.bvh")
+    assert answer.status == 0, answer.err
+    assert "graph-mixer, walking_1: frames 170 to 179 seen, 25 forecast, 417 ms ahead" in answer.out
+    bvh = formats.read("future.bvh")
+    assert (bvh.num_frames, round(bvh.fps, 3)) == (180 + 25, 60.0)
+    expected = Forecaster("graph-mixer/cmu")(clip.poses)
+    np.testing.assert_allclose(np.load("future.npz")["forecast"], expected.numpy(), atol=1e-3)
+    assert bvh.root is not None
+    assert clip.root is not None
+    steps = bvh.root.positions[-25:].diff(dim=0)  # goes on as it went last
+    np.testing.assert_allclose(
+        steps, np.broadcast_to(clip.root.positions[-1] - clip.root.positions[-2], (24, 3)), atol=0.01
+    )
 
 
 @pytest.mark.usefixtures("shipped")
@@ -83,7 +104,7 @@ def test_pictures_are_drawn_and_a_split_is_chosen(command):
     [
         (
             ("zero-velocity", *RUNNING, "--out", "a.png", "a.mp4"),
-            "--out: expected files that end in .gif, .png, .npz, ",
+            "--out: expected files that end in .gif, .png, .npz or .bvh, ",
         ),
         (("zero-velocity", *RUNNING[:5], "runing_1", "--out", "a.npz"), "unknown clip of split 'test' 'runing_1'. Did"),
         (("zero-velocity", *RUNNING, "--start", "73", "--out", "a.npz"), "start: expected a frame of "),

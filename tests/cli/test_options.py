@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import tqdm
 
-from posegraph import checkpoint, weights
+from posegraph import checkpoint, data, weights
 from posegraph.cli.options import open_model, parse_settings, progress_bar, read
 from posegraph.errors import CheckpointError, ConfigError
 from posegraph.models import ZeroVelocity
@@ -37,13 +37,19 @@ def test_reading_says_what_was_found(capsys):
 
 
 def test_reading_lists_the_first_missing_files(capsys):
-    read("cmu", "samples", split="test")
+    folder = str(data.samples())
+    read("cmu", folder, split="test")
     first, second = capsys.readouterr().out.splitlines()
     assert first.endswith("5 of 8 files missing")
     assert second.startswith("missing: test/basketball_signal/basketball_signal_1.txt, test/directing_traffic/")
     assert second.endswith(", ...")
-    read("cmu", "samples", actions=["basketball"])
+    read("cmu", folder, actions=["basketball"])
     assert capsys.readouterr().out.splitlines()[1].count(",") == 2
+
+
+def test_that_the_bundled_clips_are_few_is_no_news(capsys):
+    read("cmu", "samples", split="test")
+    assert capsys.readouterr().out == "cmu: 3 test clips at 60 frames a second\n"
 
 
 def test_one_of_several_processes_says_what_was_found(capsys, monkeypatch):
