@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE python -m benchmarks.suites.fast
 
-prints a Markdown table and writes ``benchmarks/results/fast-cpu.json``. Times are the least of a few seconds, in
+prints a Markdown table and writes ``benchmarks/results/fast/cpu.json``. Times are the least of a few seconds, in
 turns of 50 ms; ratios are of these. "Ready" is what `optimize` takes with an empty cache: exporting and measuring.
 """
 
@@ -24,7 +24,7 @@ from posegraph.inference.choice import describe_machine
 from posegraph.models.base import ForecastModel
 
 _TURN = 0.05  # seconds of calls in a row, so that each finds its weights in the processor's cache
-RESULTS = Path(__file__).parents[1] / "results" / "fast-cpu.json"
+RESULTS = Path(__file__).parents[1] / "results" / "fast" / "cpu.json"
 
 
 def main() -> None:
