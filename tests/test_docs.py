@@ -31,6 +31,7 @@ PARTS = (
     "posegraph.export.writer",
     "posegraph.folding.mixer",
     "posegraph.folding.tracing",
+    "posegraph.forecast.body",
     "posegraph.forecast.conversion",
     "posegraph.forecast.plausible",
     "posegraph.inference.",
@@ -175,13 +176,11 @@ def test_every_model_is_described() -> None:
 @pytest.mark.parametrize(("skeleton", "column"), [("h36m", 2), ("cmu", 3)])
 def test_parameter_counts_are_right(skeleton: str, column: int) -> None:
     text = (DOCS / "concepts" / "models.md").read_text(encoding="utf-8")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name in registry.names():
         count = f"{sum(p.numel() for p in registry.build(name, skeleton=skeleton).parameters()):,}"
         row = re.search(rf"^\| `{name}` \|.*$", text, re.MULTILINE)
         assert row, f"{name} has no row"
         assert (name, row[0].split("|")[column].strip()) == (name, count)
-        assert count in readme, f"README.md has no {count}, the parameters of {name} on {skeleton}"
 
 
 def help_of(command: str) -> str:
