@@ -9,12 +9,13 @@ from posegraph._support.checkpoint_files import FORMAT_VERSION, is_checkpoint
 from posegraph.checkpoint.authors import from_authors
 from posegraph.checkpoint.card import model_card
 from posegraph.checkpoint.hub import push_to_hub, save_pretrained
-from posegraph.checkpoint.release import MAX_BYTES, measure_bundled, pack
+from posegraph.checkpoint.release import MAX_BYTES, Release, measure_bundled, pack
 from posegraph.checkpoint.store import load, read_config, rounded_state, save_checkpoint
 
 __all__ = [
     "FORMAT_VERSION",
     "MAX_BYTES",
+    "Release",
     "from_authors",
     "is_checkpoint",
     "load",

@@ -27,7 +27,7 @@ from posegraph.evaluation.protocol import Protocol
 from posegraph.evaluation.result import Result
 from posegraph.models.base import ForecastModel
 
-__all__ = ["MAX_BYTES", "measure_bundled", "pack"]
+__all__ = ["MAX_BYTES", "Release", "measure_bundled", "pack"]
 
 MAX_BYTES = 15_000_000
 """Largest file of weights that belongs into the library; `pack` reports larger ones."""
@@ -35,17 +35,43 @@ MAX_BYTES = 15_000_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
+@dataclass(frozen=True)
+class Release:
+    """How a training run becomes weights to hand on.
+
+    Args:
+        name: Name of the weights, in lower case with hyphens, as in "cmu".
+        commands: The commands that made the weights, in order; they are put into the card.
+        note: What else the card should say of the training, such as how its recipe was chosen.
+        finest_only: Leave out what only training needs; see `posegraph.models.ForecastModel.finest_only`.
+        dtype: Number type to round the weights to.
+        protocols: Window rules or published protocols of the data set, see `posegraph.evaluation.Protocol.named`; the
+            first is the one that the seeds are compared by.
+
+    Raises:
+        ConfigError: The name is not of this form, or there are no commands.
+    """
+
+    name: str
+    commands: Sequence[str]
+    note: str = ""
+    finest_only: bool = False
+    dtype: torch.dtype | Precision = "fp16"
+    protocols: Sequence[str] = ("all",)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(f"name: expected lower-case letters, digits and hyphens, as in 'cmu', got {self.name!r}.")
+        if not self.commands:
+            raise ConfigError("commands: expected the commands that made the weights, got none. The card states them.")
+
+
 def pack(
     runs: Sequence[str | Path],
     dataset: MotionDataset,
     folder: str | Path,
+    release: Release,
     *,
-    name: str,
-    commands: Sequence[str],
-    note: str = "",
-    finest_only: bool = False,
-    dtype: torch.dtype | Precision = "fp16",
-    protocols: Sequence[str] = ("all",),
     device: torch.device | str | None = None,
     report: Callable[[str], object] = print,
 ) -> Path:
@@ -59,13 +85,7 @@ def pack(
         runs: Training runs of one model, as `load` takes them, with one data set and settings.
         dataset: The data set that they were trained on, with its training and test clips.
         folder: Where to write: the weights come to ``folder / model / name``.
-        name: Name of the weights, in lower case with hyphens, as in "cmu".
-        commands: The commands that made the weights, in order; they are put into the card.
-        note: What else the card should say of the training, such as how its recipe was chosen.
-        finest_only: Leave out what only training needs; see `posegraph.models.ForecastModel.finest_only`.
-        dtype: Number type to round the weights to.
-        protocols: Window rules or published protocols of the data set, see `posegraph.evaluation.Protocol.named`; the
-            first is the one that the seeds are compared by.
+        release: What to make of them.
         device: Where to evaluate; by default on the CPU.
         report: Called with lines of text.
 
@@ -73,23 +93,19 @@ def pack(
         The checkpoint folder, with ``README.md``.
 
     Raises:
-        ConfigError: A name or setting is not valid, the runs differ in more than the seed, or the data set is not that
-            of the runs.
+        ConfigError: A setting is not valid, the runs differ in more than the seed, or the data set is not that of the
+            runs.
         CheckpointError: A folder holds no checkpoint that training wrote.
         UnknownNameError: The data set has no such protocol.
     """
-    candidates = _load(runs, finest_only=finest_only)
-    if not _NAME.fullmatch(name):
-        raise ConfigError(f"name: expected lower-case letters, digits and hyphens, as in 'cmu', got {name!r}.")
-    if not commands:
-        raise ConfigError("commands: expected the commands that made the weights, got none. The card states them.")
+    candidates = _load(runs, finest_only=release.finest_only)
     seen = _actions_trained_on(candidates, dataset)
     kept = min(candidates, key=lambda candidate: candidate.validation)
     for candidate in candidates:
         if device is not None:
             candidate.model.to(device)
-        candidate.round(dtype)
-    evaluation = [_measure(kept.model, dataset, protocol) for protocol in protocols]
+        candidate.round(release.dtype)
+    evaluation = [_measure(kept.model, dataset, protocol) for protocol in release.protocols]
     headline = Result.from_json(evaluation[0]["result"])
     tested = [action for action in headline.actions if action in seen]
     if not tested:
@@ -100,17 +116,17 @@ def pack(
     others = [own for own in candidates if own is not kept]
     results = {kept.seed: headline} | {own.seed: evaluate(own.model, dataset, headline.protocol) for own in others}
     packed = {
-        "reference": f"{kept.model.registry_name}/{name}",
-        "commands": list(commands),
-        "note": note,
+        "reference": f"{kept.model.registry_name}/{release.name}",
+        "commands": list(release.commands),
+        "note": release.note,
         "runs": [own.describe(results[own.seed].select(tested).mean, kept is own) for own in candidates],
         "missing": list(dataset.missing),
         "unseen": [action for action in headline.actions if action not in seen],
         "evaluation": evaluation,
         "bundled": _measure_rounding(kept),
     }
-    target = Path(folder) / str(kept.model.registry_name) / name
-    save_checkpoint(kept.model, target, record={**kept.model.record, "packed": packed}, dtype=dtype)
+    target = Path(folder) / str(kept.model.registry_name) / release.name
+    save_checkpoint(kept.model, target, record={**kept.model.record, "packed": packed}, dtype=release.dtype)
     replace_file(target / CARD, lambda file: file.write(model_card(target).encode()))
     size = (target / WEIGHTS).stat().st_size
     report(headline.select(tested).table())

@@ -61,12 +61,14 @@ def pack(
         members,
         motion,
         out,
-        name=name,
-        commands=[*trained, shlex.join(own)],
-        note=note,
-        finest_only=finest_only,
-        dtype=dtype,
-        protocols=protocols,
+        release.Release(
+            name=name,
+            commands=[*trained, shlex.join(own)],
+            note=note,
+            finest_only=finest_only,
+            dtype=dtype,
+            protocols=protocols,
+        ),
         device=device or default_device(),
     )
     print(f"card: {folder / 'README.md'}")

@@ -54,6 +54,9 @@ class ForecastModel(nn.Module):
     default_observed_frames: ClassVar[int] = 10
     """Number of observed poses when none is given."""
 
+    takes_labels: ClassVar[bool] = False
+    """Whether models of the class can take action labels; the setting ``actions`` then lists them."""
+
     actions: tuple[str, ...] = ()
     """Actions whose label the model takes besides the poses; none for most. A model with labels has ``action``, their
     numbers ``(batch,)`` int64 in this list, as second argument of `forward` and `predict`; see `action_labels`."""

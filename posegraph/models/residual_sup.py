@@ -101,6 +101,7 @@ class ResidualSup(ForecastModel):
         torch.Size([1, 25, 22, 3])
     """
 
+    takes_labels = True
     config: ResidualSupConfig
     default_config = ResidualSupConfig()
     moving: torch.Tensor

@@ -100,7 +100,7 @@ def build(setup: Setup, row: Row) -> ForecastModel:
 
 def model_settings(setup: Setup, row: Row) -> dict[str, Any]:
     """Settings of a row's model: the row's, and the actions of the data set if the model takes labels."""
-    takes_labels = any(field.name == "actions" for field in dataclasses.fields(registry.info(row.model).config))
+    takes_labels = registry.info(row.model).cls.takes_labels
     return ({"actions": setup.dataset.actions} if takes_labels else {}) | dict(row.settings)
 
 

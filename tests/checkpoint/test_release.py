@@ -74,10 +74,7 @@ def test_options_are_followed(stand_in_runs, clips, tmp_path):
         stand_in_runs[1:],
         clips,
         tmp_path,
-        name="other-one",
-        commands=["a", "b"],
-        dtype=torch.bfloat16,
-        protocols=("8", "msrgcn"),
+        release.Release(name="other-one", commands=["a", "b"], dtype=torch.bfloat16, protocols=("8", "msrgcn")),
         device="cpu",
         report=lines.append,
     )
@@ -102,7 +99,11 @@ def test_what_only_training_needs_can_be_left_out(clips, tmp_path):
     sizes = []
     for slim in (False, True):
         folder = release.pack(
-            [tmp_path / "run"], clips, tmp_path, name=f"x-{slim}".lower(), commands=["a"], finest_only=slim, report=len
+            [tmp_path / "run"],
+            clips,
+            tmp_path,
+            release.Release(name=f"x-{slim}".lower(), commands=["a"], finest_only=slim),
+            report=len,
         )
         sizes.append((folder / "model.safetensors").stat().st_size)
         packed = checkpoint.load(folder)
@@ -114,13 +115,13 @@ def test_what_only_training_needs_can_be_left_out(clips, tmp_path):
 def test_a_large_file_is_reported(stand_in_runs, clips, tmp_path, monkeypatch):
     monkeypatch.setattr(release, "MAX_BYTES", 50_000)
     lines: list[str] = []
-    release.pack(stand_in_runs[:1], clips, tmp_path, name="x", commands=["a"], report=lines.append)
+    release.pack(stand_in_runs[:1], clips, tmp_path, release.Release("x", ["a"]), report=lines.append)
     assert lines[-1] == "larger than the 0.05 MB that weights in the library may have"
 
 
 def test_packed_weights_can_be_packed_again(stand_in, clips, tmp_path):
     again = release.pack(
-        [stand_in / REFERENCE], clips, tmp_path, name="tiny", commands=COMMANDS, report=lambda line: None
+        [stand_in / REFERENCE], clips, tmp_path, release.Release("tiny", COMMANDS), report=lambda line: None
     )
     assert (again / "model.safetensors").read_bytes() == (stand_in / REFERENCE / "model.safetensors").read_bytes()
 
@@ -158,23 +159,23 @@ def test_runs_must_differ_by_their_seed_alone(stand_in_runs, clips, tmp_path):
 
 
 def test_the_data_set_must_be_that_of_the_runs(stand_in_runs, clips, tmp_path):
-    options = {"name": "x", "commands": ["a"]}
+    options = release.Release("x", ["a"])
     part = data.load("cmu", "samples", actions=["running"])
     message = (
         r"data set: expected 'cmu' with the clips that the run was trained on, got 'cmu' without 4 of them: walking_"
     )
     with pytest.raises(ConfigError, match=message):
-        release.pack(stand_in_runs, part, tmp_path / "out", **options)
+        release.pack(stand_in_runs, part, tmp_path / "out", options)
     angles = dataclasses.replace(clips, name="mine")
     with pytest.raises(ConfigError, match=r"data set: expected 'cmu' with .*, got 'mine' without 0 of them\. Pass"):
-        release.pack(stand_in_runs, angles, tmp_path / "out", **options)
+        release.pack(stand_in_runs, angles, tmp_path / "out", options)
     unseen = dataclasses.replace(
         clips, clips={**clips.clips, "test": [clip for clip in clips.clips["test"] if clip.action == "basketball"]}
     )
     with pytest.raises(
         ConfigError, match=r"expected a test clip of an action that the run .*, got only basketball\. Com"
     ):
-        release.pack(stand_in_runs, unseen, tmp_path / "out", **options)
+        release.pack(stand_in_runs, unseen, tmp_path / "out", options)
     assert not (tmp_path / "out").exists()
 
 
@@ -194,7 +195,9 @@ def test_the_data_set_must_be_that_of_the_runs(stand_in_runs, clips, tmp_path):
 )
 def test_other_options_are_refused(stand_in_runs, clips, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
-        release.pack(stand_in_runs, clips, tmp_path / "out", **{"name": "x", "commands": ["a"]} | options)
+        release.pack(
+            stand_in_runs, clips, tmp_path / "out", release.Release(**{"name": "x", "commands": ["a"]} | options)
+        )
     assert not (tmp_path / "out").exists()
 
 

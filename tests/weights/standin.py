@@ -29,4 +29,4 @@ def train(folder: Path, seed: int, *, validation: list[str] | None = None) -> Pa
 def pack(runs: list[Path], out: Path) -> Path:
     """Pack runs as `REFERENCE` below a folder."""
     clips = data.load("cmu", "samples")
-    return release.pack(runs, clips, out, name=NAME, commands=COMMANDS, report=lambda line: None)
+    return release.pack(runs, clips, out, release.Release(name=NAME, commands=COMMANDS), report=lambda line: None)
