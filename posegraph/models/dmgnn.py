@@ -48,6 +48,7 @@ _RECIPE = Recipe(
 )
 _NUM_DIFFERENCES = 3  # positions, velocities, accelerations
 _RELEASED_FREE = ("RightLeg", "yz")  # the lock that the released list for Human3.6M omits
+_RELEASED_BONE = (("Spine1", "RightArm"), ("Neck", "RightArm"))  # a bone for CMU Mocap, and what the release has for it
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,9 @@ class DMGNNConfig:
     output_mask: Literal["skeleton", "released"] = "skeleton"
     """Which coordinates are held at their mean: those that the skeleton locks; or those of the authors' lists, which
     for Human3.6M omit the right knee."""
+    joint_graph: Literal["skeleton", "released"] = "skeleton"
+    """Which bones the joints' graph has: those of the skeleton; or those of the authors' lists, which for rotations of
+    CMU Mocap hang the right arm on the neck and the left arm on the spine. Parts and bodies are the same for both."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
@@ -130,6 +134,7 @@ class DMGNNConfig:
                 raise ConfigError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}.")
         check_choice("aggregation", self.aggregation, get_args(Aggregation))
         check_choice("output_mask", self.output_mask, ("skeleton", "released"))
+        check_choice("joint_graph", self.joint_graph, ("skeleton", "released"))
 
 
 _RELEASED = DMGNNConfig(
@@ -142,6 +147,7 @@ _RELEASED = DMGNNConfig(
     message_steps=10,
     decoder_graph_offset=1.0,
     output_mask="released",
+    joint_graph="released",
 )
 
 
@@ -217,7 +223,7 @@ class DMGNN(ForecastModel):
                 f"{observed_frames}."
             )
         coarser = _parts_and_bodies(self.skeleton, config.grouping)
-        graphs = _graphs(self.skeleton.reduced.bones, coarser)
+        graphs = _graphs(self.skeleton.reduced, coarser, config.joint_graph)
         self.normalizer = ZScoreNormalizer(self.num_joints)
         self.encoders = nn.ModuleList(
             _Encoder(config, coarser, graphs, observed_frames - 1) for _ in range(_NUM_DIFFERENCES)
@@ -417,10 +423,21 @@ def _parts_and_bodies(skeleton: Skeleton, grouping: str | None) -> tuple[JointGr
     return parts, JointGrouping(groups, parts.num_joints, parts_of_bodies.names, allow_unused)
 
 
-def _graphs(bones: tuple[tuple[int, int], ...], coarser: Sequence[JointGrouping]) -> list[torch.Tensor]:
+def _graphs(used: Skeleton, coarser: Sequence[JointGrouping], joint_graph: str) -> list[torch.Tensor]:
     """The graph of each scale, finest first."""
-    graphs = [hop_graphs(bones, coarser[0].num_joints)]
+    bones = used.bones
+    joints = _released_bones(used) if joint_graph == "released" else bones
+    graphs = [hop_graphs(joints, used.num_joints)]
     return graphs + [hop_graphs(coarsen_bones(bones, level), level.num_groups) for level in coarser]
+
+
+def _released_bones(used: Skeleton) -> tuple[tuple[int, int], ...]:
+    """The bones of the authors' list for the same joints."""
+    ours, theirs = _RELEASED_BONE
+    if not {*ours, *theirs} <= set(used.joint_names):
+        return used.bones
+    (parent, child), released = ((used.index(first), used.index(second)) for first, second in _RELEASED_BONE)
+    return tuple(released if bone == (parent, child) else bone for bone in used.bones)
 
 
 def _slipped(bodies: JointGrouping) -> JointGrouping:
