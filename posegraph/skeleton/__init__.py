@@ -18,6 +18,7 @@ from posegraph.skeleton.pyg import (
 )
 from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.rotations import euler_from_rotation, rotation_from_exponential_map
+from posegraph.skeleton.sides import mirrored_pairs
 from posegraph.skeleton.skeleton import Side, Skeleton
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "grouping_to_select",
     "hop_distances",
     "mirror_image",
+    "mirrored_pairs",
     "node_adjacency",
     "node_edge_index",
     "normalize",
