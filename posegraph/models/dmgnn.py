@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
 import torch
@@ -47,8 +47,7 @@ _RECIPE = Recipe(
     steps_per_epoch=1000,
 )
 _NUM_DIFFERENCES = 3  # positions, velocities, accelerations
-_RELEASED_FREE = ("RightLeg", "yz")  # the lock that the released list for Human3.6M omits
-_RELEASED_BONE = (("Spine1", "RightArm"), ("Neck", "RightArm"))  # a bone for CMU Mocap, and what the release has for it
+_RELEASED_UNLOCKED = {"RightLeg": "yz"}
 
 
 @dataclass(frozen=True)
@@ -102,15 +101,32 @@ class DMGNNConfig:
     """How many of the decoder's first steps pass messages between joints; None for all; released: 10."""
     decoder_graph_offset: float = 0.0
     """What the decoder's graph starts with between all pairs of joints, beside the skeleton; released: 1."""
+    unlocked: Mapping[str, str] = field(default_factory=dict)
+    """Locks of the skeleton that the output mask leaves out, as {joint: axes}; a lock of other axes stays. Released:
+    the right knee, which the authors' list for Human3.6M omits."""
+    rehung: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Bones that the graph of the joints hangs elsewhere, as {joint: (its parent in the skeleton, the one in the
+    graph)}; a joint with another parent stays. Parts and bodies follow the skeleton. Released: the right arm on the
+    neck, as in the authors' list for rotations of CMU Mocap."""
     output_mask: Literal["skeleton", "released"] = "skeleton"
-    """Which coordinates are held at their mean: those that the skeleton locks; or those of the authors' lists, which
-    for Human3.6M omit the right knee."""
-    joint_graph: Literal["skeleton", "released"] = "skeleton"
-    """Which bones the joints' graph has: those of the skeleton; or those of the authors' lists, which for rotations of
-    CMU Mocap hang the right arm on the neck and the left arm on the spine. Parts and bodies are the same for both."""
+    """What files of version 0.1 have in place of ``unlocked``; "released" becomes the released ``unlocked``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "channels", tuple(self.channels))
+        check_choice("output_mask", self.output_mask, ("skeleton", "released"))
+        if self.output_mask == "released":
+            object.__setattr__(self, "unlocked", {**_RELEASED_UNLOCKED, **self.unlocked})
+            object.__setattr__(self, "output_mask", "skeleton")
+        for joint, axes in self.unlocked.items():
+            if not axes or not set(axes) <= set("xyz"):
+                raise ConfigError(f"unlocked: expected axes among 'xyz' for each joint, got {joint!r}: {axes!r}.")
+        for joint, hung in self.rehung.items():
+            if isinstance(hung, str) or len(hung) != 2:
+                raise ConfigError(
+                    f"rehung: expected (its parent, another one) for each joint, got {joint!r}: {hung!r}."
+                )
+        object.__setattr__(self, "unlocked", dict(self.unlocked))
+        object.__setattr__(self, "rehung", {joint: (hung[0], hung[1]) for joint, hung in self.rehung.items()})
         if not self.channels:
             raise ConfigError("channels: expected one width a layer, got none.")
         for width in self.channels:
@@ -133,8 +149,6 @@ class DMGNNConfig:
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}.")
         check_choice("aggregation", self.aggregation, get_args(Aggregation))
-        check_choice("output_mask", self.output_mask, ("skeleton", "released"))
-        check_choice("joint_graph", self.joint_graph, ("skeleton", "released"))
 
 
 _RELEASED = DMGNNConfig(
@@ -146,8 +160,8 @@ _RELEASED = DMGNNConfig(
     noise_in_evaluation=True,
     message_steps=10,
     decoder_graph_offset=1.0,
-    output_mask="released",
-    joint_graph="released",
+    unlocked=_RELEASED_UNLOCKED,
+    rehung={"RightArm": ("Spine1", "Neck")},
 )
 
 
@@ -223,7 +237,7 @@ class DMGNN(ForecastModel):
                 f"{observed_frames}."
             )
         coarser = _parts_and_bodies(self.skeleton, config.grouping)
-        graphs = _graphs(self.skeleton.reduced, coarser, config.joint_graph)
+        graphs = _graphs(self.skeleton.reduced, coarser, config.rehung)
         self.normalizer = ZScoreNormalizer(self.num_joints)
         self.encoders = nn.ModuleList(
             _Encoder(config, coarser, graphs, observed_frames - 1) for _ in range(_NUM_DIFFERENCES)
@@ -242,7 +256,7 @@ class DMGNN(ForecastModel):
             *(nn.Linear(width, width), nn.LeakyReLU(0.1), Dropout(config.output_dropout)),
             nn.Linear(width, 3),
         )
-        self.register_buffer("moves", _moves(self.skeleton, config.output_mask), persistent=False)
+        self.register_buffer("moves", _moves(self.skeleton, config.unlocked), persistent=False)
         self.apply(_initialize)
         _initialize_convolution(self.cell.send)
 
@@ -423,21 +437,18 @@ def _parts_and_bodies(skeleton: Skeleton, grouping: str | None) -> tuple[JointGr
     return parts, JointGrouping(groups, parts.num_joints, parts_of_bodies.names, allow_unused)
 
 
-def _graphs(used: Skeleton, coarser: Sequence[JointGrouping], joint_graph: str) -> list[torch.Tensor]:
+def _graphs(
+    used: Skeleton, coarser: Sequence[JointGrouping], rehung: Mapping[str, tuple[str, str]]
+) -> list[torch.Tensor]:
     """The graph of each scale, finest first."""
-    bones = used.bones
-    joints = _released_bones(used) if joint_graph == "released" else bones
+    names = used.joint_names
+    joints = list(used.bones)
+    for i, (parent, child) in enumerate(used.bones):
+        own, other = rehung.get(names[child], ("", ""))
+        if own == names[parent] and other in names:
+            joints[i] = (used.index(other), child)
     graphs = [hop_graphs(joints, used.num_joints)]
-    return graphs + [hop_graphs(coarsen_bones(bones, level), level.num_groups) for level in coarser]
-
-
-def _released_bones(used: Skeleton) -> tuple[tuple[int, int], ...]:
-    """The bones of the authors' list for the same joints."""
-    ours, theirs = _RELEASED_BONE
-    if not {*ours, *theirs} <= set(used.joint_names):
-        return used.bones
-    (parent, child), released = ((used.index(first), used.index(second)) for first, second in _RELEASED_BONE)
-    return tuple(released if bone == (parent, child) else bone for bone in used.bones)
+    return graphs + [hop_graphs(coarsen_bones(used.bones, level), level.num_groups) for level in coarser]
 
 
 def _slipped(bodies: JointGrouping) -> JointGrouping:
@@ -454,14 +465,14 @@ def _differences(poses: torch.Tensor) -> torch.Tensor:
     return torch.cat([torch.zeros_like(poses[:, :1]), poses.diff(dim=1)], dim=1)
 
 
-def _moves(skeleton: Skeleton, output_mask: str) -> torch.Tensor:
+def _moves(skeleton: Skeleton, unlocked: Mapping[str, str]) -> torch.Tensor:
     """The 0/1 matrix ``(joints, 3)``: 1 where a forecast may move."""
     moves = torch.zeros(3 * skeleton.num_used)
     moves[list(skeleton.moving)] = 1.0
     moves = moves.view(-1, 3)
-    joint, axes = _RELEASED_FREE
-    if output_mask == "released" and set(skeleton.locked.get(joint, "")) == set(axes):
-        moves[skeleton.reduced.index(joint)] = 1.0
+    for joint, axes in unlocked.items():
+        if set(skeleton.locked.get(joint, "")) == set(axes):
+            moves[skeleton.reduced.index(joint)] = 1.0
     return moves
 
 

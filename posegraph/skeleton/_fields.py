@@ -19,7 +19,9 @@ _UNSIGNED_ROOTS = (2**32 - 1, 2**64 - 1)  # -1 as body-model files store it, in 
 def as_text(what: str, value: object) -> str:
     """A string; NumPy's too."""
     if not isinstance(value, str):
-        raise SkeletonError(f"{what}: expected text, got {value!r} of type {type(value).__name__}. Convert it with str().")
+        raise SkeletonError(
+            f"{what}: expected text, got {value!r} of type {type(value).__name__}. Convert it with str()."
+        )
     return str(value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -183,7 +183,7 @@ def grouping_to_select(grouping: JointGrouping) -> SelectOutput:
         num_clusters=grouping.num_groups,
         weight=torch.tensor([weight for _, _, weight in pairs]),
     )
-    select.group_names, select.allow_unused = grouping.names, grouping.allow_unused
+    vars(select).update(group_names=grouping.names, allow_unused=grouping.allow_unused)
     return select
 
 
@@ -203,6 +203,10 @@ def grouping_from_select(
     groups: list[list[int]] = [[] for _ in range(select.num_clusters)]
     for joint, cluster in zip(select.node_index.tolist(), select.cluster_index.tolist(), strict=True):
         groups[cluster].append(joint)
-    names = getattr(select, "group_names", ()) if names is None else names
-    unused = getattr(select, "allow_unused", False) if allow_unused is None else allow_unused
-    return JointGrouping(tuple(tuple(group) for group in groups), select.num_nodes, tuple(names), unused)
+    kept: dict[str, Any] = {"group_names": (), "allow_unused": False, **vars(select)}
+    return JointGrouping(
+        tuple(tuple(group) for group in groups),
+        select.num_nodes,
+        tuple(kept["group_names"] if names is None else names),
+        kept["allow_unused"] if allow_unused is None else allow_unused,
+    )

@@ -151,7 +151,7 @@ class Skeleton:
     def _check_levels(self, name: str, levels: Sequence[JointGrouping]) -> None:
         expected = self.num_used
         for i, level in enumerate(levels):
-            if not isinstance(level, JointGrouping):
+            if not isinstance(level, JointGrouping):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise SkeletonError(
                     f"grouping {name!r}, level {i}: expected a JointGrouping, got {type(level).__name__}."
                 )
@@ -479,7 +479,9 @@ class Skeleton:
         )
 
     @classmethod
-    def from_parents(cls, joint_names: Iterable[str], parents: object, *, name: str = "body", **fields: Any) -> Skeleton:
+    def from_parents(
+        cls, joint_names: Iterable[str], parents: object, *, name: str = "body", **fields: Any
+    ) -> Skeleton:
         """A skeleton from parents in any of the usual forms; mirrored joints are found by their names.
 
         Args:

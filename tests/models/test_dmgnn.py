@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -215,8 +217,8 @@ def changed_frames(**settings: Any) -> list[bool]:
         ({"noise": 0.5}, 6),
         ({"late_weight": 2.0}, 6),
         ({"decoder_graph_offset": 1.0}, 6),  # only where training starts
-        ({"output_mask": "released"}, 6),  # positions all move
-        ({"joint_graph": "released"}, 6),  # the lists are the same but for rotations of CMU Mocap
+        ({"unlocked": {"RightLeg": "yz"}}, 6),  # positions all move
+        ({"rehung": {"RightArm": ("Spine1", "Neck")}}, 6),  # the arm of this body hangs on its neck already
     ],
 )
 def test_settings_change_what_they_say(settings, first):
@@ -288,6 +290,15 @@ def test_locked_coordinates_stay_at_their_mean(name, free):
     predicted = model.predict(observe(model)).flatten(2)
     held = [i for i in range(60) if (predicted[..., i] == model.normalizer.mean.flatten()[i]).all()]
     assert held == sorted({*range(60)} - {*presets.get("h36m-angles").moving} - {*free})
+
+
+def test_files_of_version_0_1_say_it_otherwise():
+    released = registry.config("dmgnn-released")
+    assert DMGNNConfig(output_mask="released").unlocked == released.unlocked == {"RightLeg": "yz"}
+    stored = json.loads(json.dumps(dataclasses.asdict(released)))
+    assert DMGNNConfig(**stored) == released
+    del stored["unlocked"]
+    assert DMGNNConfig(**{**stored, "output_mask": "released"}) == released
 
 
 def test_the_released_list_for_cmu_is_the_skeletons():
@@ -419,7 +430,11 @@ def test_recipe():
         ({"late_weight": float("nan")}, "late_weight: expected a number of at least 0, got nan"),
         ({"aggregation": "max"}, "aggregation: expected one of 'mean', 'sum', 'released'; got 'max'"),
         ({"output_mask": "none"}, "output_mask: expected one of 'skeleton', 'released'; got 'none'"),
-        ({"joint_graph": "none"}, "joint_graph: expected one of 'skeleton', 'released'; got 'none'"),
+        ({"unlocked": {"knee": "w"}}, "unlocked: expected axes among 'xyz' for each joint, got 'knee': 'w'"),
+        (
+            {"rehung": {"arm": "neck"}},
+            r"rehung: expected \(its parent, another one\) for each joint, got 'arm': 'neck'",
+        ),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

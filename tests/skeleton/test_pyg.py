@@ -63,10 +63,12 @@ def test_random_skeletons_survive_the_round_trip(skeleton):
 
 
 def test_skeletons_survive_storage_and_batches(tmp_path):
-    graphs = [skeleton_to_data(presets.get(name)) for name in presets.names()]
+    bodies = [presets.get(name) for name in presets.names()]
+    graphs = [skeleton_to_data(body) for body in bodies]
     torch.save(graphs, tmp_path / "graphs.pt")
-    for graphs in (Batch.from_data_list(graphs).to_data_list(), torch.load(tmp_path / "graphs.pt", weights_only=False)):
-        assert [skeleton_from_data(data) for data in graphs] == [presets.get(name) for name in presets.names()]
+    stored = torch.load(tmp_path / "graphs.pt", weights_only=False)
+    for again in (Batch.from_data_list(graphs).to_data_list(), stored):
+        assert [skeleton_from_data(data) for data in again] == bodies
 
 
 def test_attributes_of_graphs_take_precedence():
@@ -79,7 +81,9 @@ def test_attributes_of_graphs_take_precedence():
 def test_damaged_attributes_are_refused(fields):
     data = skeleton_to_data(Skeleton("arm", ("shoulder", "elbow"), (-1, 0)))
     data.skeleton_fields = fields
-    with pytest.raises(SkeletonError, match=r"expected the attributes that skeleton_to_data|expected text|expected \w+"):
+    with pytest.raises(
+        SkeletonError, match=r"expected the attributes that skeleton_to_data|expected text|expected \w+"
+    ):
         skeleton_from_data(data)
 
 

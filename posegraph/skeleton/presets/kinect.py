@@ -67,10 +67,10 @@ _NTU = (
 )
 
 
-@register("kinect-v2-25", summary="Kinect v2: positions of 25 joints, all used but the root, at 30 frames a second.")
-def kinect_v2_25() -> Skeleton:
+@register("kinect-25", summary="Kinect v2: positions of 25 joints, all used but the root, at 30 frames a second.")
+def kinect_25() -> Skeleton:
     """The body by the sensor's names."""
-    return standing("kinect-v2-25", _KINECT, fps=30.0)
+    return standing("kinect-25", _KINECT, fps=30.0)
 
 
 @register("ntu-25", summary="NTU RGB+D: the body of Kinect v2 by the data set's names.")

@@ -1,9 +1,9 @@
 """MediaPipe Pose, 33 landmarks.
 
 Names and order are those of the documented pose landmark model, after "BlazePose: On-device Real-time Body Pose
-Tracking" (Bazarevsky et al., 2020). No joint is in the middle but the nose, which is the root of the tree; shoulders and
-mouth hang from it, hips from the shoulders. Poses are relative to the middle of the hips, as MediaPipe's world landmarks
-are, and no joint is constant. World landmarks are in metres with y down: multiply by (1000, -1000, -1000) for
+Tracking" (Bazarevsky et al., 2020). No joint is in the middle but the nose, which is the root of the tree; shoulders
+and mouth hang from it, hips from the shoulders. Poses are relative to the middle of the hips, as MediaPipe's world
+landmarks are, and no joint is constant. World landmarks are in metres with y down: multiply by (1000, -1000, -1000) for
 millimetres with y up.
 """
 
