@@ -6,6 +6,7 @@ The built-in bodies are in `posegraph.skeleton.presets`.
 from posegraph.skeleton.adjacency import bone_adjacency, coarsen_bones, hop_distances, node_adjacency, normalize
 from posegraph.skeleton.automatic import automatic_groupings, random_groupings
 from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.joint_map import JointMap
 from posegraph.skeleton.kinematics import forward_kinematics, to_positions
 from posegraph.skeleton.mirror import mirror_image
 from posegraph.skeleton.pyg import (
@@ -23,6 +24,7 @@ from posegraph.skeleton.skeleton import Side, Skeleton
 
 __all__ = [
     "JointGrouping",
+    "JointMap",
     "RootMotion",
     "Side",
     "Skeleton",

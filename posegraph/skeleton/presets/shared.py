@@ -3,7 +3,7 @@
 Order and tree are those of ``h36m-17``, the joints that pose estimation knows from Human3.6M (Ionescu et al., TPAMI
 2014). Their places are this library's own choice, such that each follows from joints that COCO, MediaPipe, SMPL,
 Human3.6M and CMU Mocap all have: the limbs' joints, and the head at the height of the ears. The other four lie between:
-``mid_hip`` and ``mid_shoulder`` in the middle of a pair, ``mid_spine`` in the middle of these two, ``neck`` between
+``mid_hip`` and ``mid_shoulder`` in the middle of a pair, ``mid_spine`` in the middle of these two, ``mid_neck`` between
 ``mid_shoulder`` and ``head``. `posegraph.skeleton.JointMap` makes poses of this body from those of others.
 """
 
@@ -23,8 +23,8 @@ _BODY_17 = (
     ("left_ankle", "left_knee", "ankle"),
     ("mid_spine", "mid_hip", "half spine"),
     ("mid_shoulder", "mid_spine", "thorax"),
-    ("neck", "mid_shoulder", "half neck"),
-    ("head", "neck", "ear height"),
+    ("mid_neck", "mid_shoulder", "half neck"),
+    ("head", "mid_neck", "ear height"),
     ("left_shoulder", "mid_shoulder", "shoulder"),
     ("left_elbow", "left_shoulder", "elbow"),
     ("left_wrist", "left_elbow", "wrist"),

@@ -19,6 +19,6 @@ def test_joints_off_the_limbs_lie_between_others():
         "mid_hip": ("left_hip", "right_hip"),
         "mid_shoulder": ("left_shoulder", "right_shoulder"),
         "mid_spine": ("mid_hip", "mid_shoulder"),
-        "neck": ("mid_shoulder", "head"),
+        "mid_neck": ("mid_shoulder", "head"),
     }.items():
         np.testing.assert_allclose(at[between], (at[one] + at[other]) / 2, atol=1e-3)
