@@ -6,6 +6,7 @@ The built-in bodies are in `posegraph.skeleton.presets`.
 from posegraph.skeleton.adjacency import bone_adjacency, coarsen_bones, hop_distances, node_adjacency, normalize
 from posegraph.skeleton.automatic import automatic_groupings, random_groupings
 from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.inferred import infer
 from posegraph.skeleton.joint_map import JointMap
 from posegraph.skeleton.kinematics import forward_kinematics, to_positions
 from posegraph.skeleton.mirror import mirror_image
@@ -37,6 +38,7 @@ __all__ = [
     "grouping_from_select",
     "grouping_to_select",
     "hop_distances",
+    "infer",
     "mirror_image",
     "mirrored_pairs",
     "node_adjacency",
