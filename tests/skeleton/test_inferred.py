@@ -40,7 +40,7 @@ def test_rotations_of_human36m_tell_what_the_benchmark_leaves_out():
     h36m, angles = presets.get("h36m"), presets.get("h36m-angles")
     turns = 0.4 * torch.randn(30, 32, 3, generator=torch.Generator().manual_seed(0))
     turns[:, angles.root] = 0
-    body = infer(to_positions(angles, turns), h36m.joint_names, h36m.parents, tolerance=0.5)
+    body = infer(to_positions(turns, angles), h36m.joint_names, h36m.parents, tolerance=0.5)
     assert dict(body.duplicates) == dict(h36m.duplicates)
     assert body.constant == h36m.constant
     assert set(body.mirrored) == set(h36m.mirrored)
