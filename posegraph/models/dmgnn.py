@@ -112,6 +112,8 @@ class DMGNNConfig:
     """What files of version 0.1 have in place of ``unlocked``; "released" becomes the released ``unlocked``."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.channels, (int, str)):
+            raise ConfigError(f"channels: expected one width a layer, as in (32, 64), got {self.channels!r}.")
         object.__setattr__(self, "channels", tuple(self.channels))
         check_choice("output_mask", self.output_mask, ("skeleton", "released"))
         if self.output_mask == "released":

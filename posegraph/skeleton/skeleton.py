@@ -416,6 +416,7 @@ class Skeleton:
         check_positive(num_scales=num_scales)
         if grouping is None:
             grouping = next(iter(self.groupings), "automatic")
+        grouping = as_text("grouping", grouping)
         if grouping == "automatic":
             return automatic_groupings(self.reduced.parents, num_scales - 1)
         kind, _, seed = grouping.partition("-")

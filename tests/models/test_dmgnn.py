@@ -421,6 +421,7 @@ def test_recipe():
     ("settings", "message"),
     [
         ({"channels": ()}, "channels: expected one width a layer, got none"),
+        ({"channels": 64}, r"channels: expected one width a layer, as in \(32, 64\), got 64"),
         ({"channels": (8, 0)}, "channels: expected an integer of at least 1, got 0"),
         ({"decoder_channels": 0}, "decoder_channels: expected an integer of at least 1"),
         ({"fusion_levels": 5}, "fusion_levels: expected 0 to 4, the number of layers, got 5"),

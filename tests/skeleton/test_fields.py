@@ -70,6 +70,11 @@ def test_other_choices_are_refused(field, value):
         Skeleton("legs", NAMES, (-1, 0, 0), **{field: value})
 
 
+def test_groupings_are_asked_for_by_name():
+    with pytest.raises(SkeletonError, match="grouping: expected text, got 3 of type int"):
+        PLAIN.scales(2, 3)
+
+
 def test_the_origin_may_be_in_the_middle_of_joints():
     positions = torch.randn(4, 3, 3)
     assert torch.equal(PLAIN.origin_of(positions), positions[:, 0])
