@@ -35,8 +35,11 @@ PARTS = (
     "posegraph.forecast.conversion",
     "posegraph.forecast.plausible",
     "posegraph.inference.",
-    "posegraph.models.authors",
     "posegraph.models._dmgnn_",
+    "posegraph.models.authors",
+    "posegraph.skeleton.landmarks",
+    "posegraph.skeleton.presets.landmarks",
+    "posegraph.skeleton.retarget",
     "posegraph.training.",
 )
 

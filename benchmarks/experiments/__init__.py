@@ -1,0 +1,1 @@
+"""Small studies whose tables stand in the documentation."""

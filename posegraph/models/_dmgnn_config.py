@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from posegraph._support.checks import check_choice, check_positive, check_probability
@@ -10,6 +11,10 @@ from posegraph.errors import ConfigError
 from posegraph.layers import Aggregation
 
 __all__ = ["DMGNNConfig"]
+
+
+RELEASED_UNLOCKED = {"RightLeg": "yz"}
+"""The lock that the authors' list for Human3.6M omits."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,34 @@ class DMGNNConfig:
     """How many of the decoder's first steps pass messages between joints; None for all; released: 10."""
     decoder_graph_offset: float = 0.0
     """What the decoder's graph starts with between all pairs of joints, beside the skeleton; released: 1."""
+    unlocked: Mapping[str, str] = field(default_factory=dict)
+    """Locks of the skeleton that the output mask leaves out, as {joint: axes}; a lock of other axes stays. Released:
+    the right knee, which the authors' list for Human3.6M omits."""
+    rehung: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Bones that the graph of the joints hangs elsewhere, as {joint: (its parent in the skeleton, the one in the
+    graph)}; a joint with another parent stays. Parts and bodies follow the skeleton. Released: the right arm on the
+    neck, as in the authors' list for rotations of CMU Mocap."""
     output_mask: Literal["skeleton", "released"] = "skeleton"
-    """Which coordinates are held at their mean: those that the skeleton locks; or those of the authors' lists, which
-    for Human3.6M omit the right knee."""
+    """What files of version 0.1 have in place of ``unlocked``; "released" becomes the released ``unlocked``."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.channels, (int, str)):
+            raise ConfigError(f"channels: expected one width a layer, as in (32, 64), got {self.channels!r}.")
         object.__setattr__(self, "channels", tuple(self.channels))
+        check_choice("output_mask", self.output_mask, ("skeleton", "released"))
+        if self.output_mask == "released":
+            object.__setattr__(self, "unlocked", {**RELEASED_UNLOCKED, **self.unlocked})
+            object.__setattr__(self, "output_mask", "skeleton")
+        for joint, axes in self.unlocked.items():
+            if not axes or not set(axes) <= set("xyz"):
+                raise ConfigError(f"unlocked: expected axes among 'xyz' for each joint, got {joint!r}: {axes!r}.")
+        for joint, hung in self.rehung.items():
+            if isinstance(hung, str) or len(hung) != 2:
+                raise ConfigError(
+                    f"rehung: expected (its parent, another one) for each joint, got {joint!r}: {hung!r}."
+                )
+        object.__setattr__(self, "unlocked", dict(self.unlocked))
+        object.__setattr__(self, "rehung", {joint: (hung[0], hung[1]) for joint, hung in self.rehung.items()})
         if not self.channels:
             raise ConfigError("channels: expected one width a layer, got none.")
         for width in self.channels:
@@ -91,4 +118,3 @@ class DMGNNConfig:
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: expected a number of at least 0, got {getattr(self, name)!r}.")
         check_choice("aggregation", self.aggregation, get_args(Aggregation))
-        check_choice("output_mask", self.output_mask, ("skeleton", "released"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from einops import rearrange
@@ -111,10 +111,18 @@ def parts_and_bodies(skeleton: Skeleton, grouping: str | None) -> tuple[JointGro
     return parts, JointGrouping(groups, parts.num_joints, parts_of_bodies.names, allow_unused)
 
 
-def graphs_of(bones: tuple[tuple[int, int], ...], coarser: Sequence[JointGrouping]) -> list[torch.Tensor]:
+def graphs_of(
+    used: Skeleton, coarser: Sequence[JointGrouping], rehung: Mapping[str, tuple[str, str]]
+) -> list[torch.Tensor]:
     """The graph of each scale, finest first."""
-    graphs = [hop_graphs(bones, coarser[0].num_joints)]
-    return graphs + [hop_graphs(coarsen_bones(bones, level), level.num_groups) for level in coarser]
+    names = used.joint_names
+    joints = list(used.bones)
+    for i, (parent, child) in enumerate(used.bones):
+        own, other = rehung.get(names[child], ("", ""))
+        if own == names[parent] and other in names:
+            joints[i] = (used.index(other), child)
+    graphs = [hop_graphs(joints, used.num_joints)]
+    return graphs + [hop_graphs(coarsen_bones(used.bones, level), level.num_groups) for level in coarser]
 
 
 def _slipped(bodies: JointGrouping) -> JointGrouping:

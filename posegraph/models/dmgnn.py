@@ -14,7 +14,7 @@ from posegraph.layers import (
     GraphGRUCell,
 )
 from posegraph.layers.normalizers import ZScoreNormalizer
-from posegraph.models._dmgnn_config import DMGNNConfig
+from posegraph.models._dmgnn_config import RELEASED_UNLOCKED, DMGNNConfig
 from posegraph.models._dmgnn_encoder import Encoder, graphs_of, parts_and_bodies
 from posegraph.models.authors.dmgnn import convert_state
 from posegraph.models.base import ForecastModel
@@ -31,7 +31,6 @@ _RECIPE = Recipe(
     sampling=Sampling(kind="clips", batch_size=32, steps_per_epoch=1000),
 )
 _NUM_DIFFERENCES = 3  # positions, velocities, accelerations
-_RELEASED_FREE = ("RightLeg", "yz")  # the lock that the released list for Human3.6M omits
 
 _RELEASED = DMGNNConfig(
     aggregation="released",
@@ -42,7 +41,8 @@ _RELEASED = DMGNNConfig(
     noise_in_evaluation=True,
     message_steps=10,
     decoder_graph_offset=1.0,
-    output_mask="released",
+    unlocked=RELEASED_UNLOCKED,
+    rehung={"RightArm": ("Spine1", "Neck")},
 )
 
 
@@ -112,7 +112,7 @@ class DMGNN(ForecastModel):
                 f"{self.observed_frames}."
             )
         coarser = parts_and_bodies(self.skeleton, config.grouping)
-        graphs = graphs_of(self.skeleton.reduced.bones, coarser)
+        graphs = graphs_of(self.skeleton.reduced, coarser, config.rehung)
         self.normalizer = ZScoreNormalizer(self.num_joints)
         self.encoders = nn.ModuleList(
             Encoder(config, coarser, graphs, self.observed_frames - 1) for _ in range(_NUM_DIFFERENCES)
@@ -131,7 +131,7 @@ class DMGNN(ForecastModel):
             *(nn.Linear(width, width), nn.LeakyReLU(0.1), Dropout(config.output_dropout)),
             nn.Linear(width, 3),
         )
-        self.register_buffer("moves", _moves(self.skeleton, config.output_mask), persistent=False)
+        self.register_buffer("moves", _moves(self.skeleton, config.unlocked), persistent=False)
         self.register_buffer("evaluation_noise", self._evaluation_noise(), persistent=False)
         self.apply(_initialize)
         _initialize_convolution(self.cell.send)
@@ -215,14 +215,14 @@ def _differences(poses: torch.Tensor) -> torch.Tensor:
     return torch.cat([torch.zeros_like(poses[:, :1]), poses.diff(dim=1)], dim=1)
 
 
-def _moves(skeleton: Skeleton, output_mask: str) -> torch.Tensor:
+def _moves(skeleton: Skeleton, unlocked: Mapping[str, str]) -> torch.Tensor:
     """The 0/1 matrix ``(joints, 3)``: 1 where a forecast may move."""
     moves = torch.zeros(3 * skeleton.num_used)
     moves[list(skeleton.moving)] = 1.0
     moves = moves.view(-1, 3)
-    joint, axes = _RELEASED_FREE
-    if output_mask == "released" and set(skeleton.locked.get(joint, "")) == set(axes):
-        moves[skeleton.reduced.index(joint)] = 1.0
+    for joint, axes in unlocked.items():
+        if set(skeleton.locked.get(joint, "")) == set(axes):
+            moves[skeleton.reduced.index(joint)] = 1.0
     return moves
 
 

@@ -6,6 +6,8 @@ The built-in bodies are in `posegraph.skeleton.presets`.
 from posegraph.skeleton.adjacency import bone_adjacency, coarsen_bones, hop_distances, node_adjacency, normalize
 from posegraph.skeleton.automatic import automatic_groupings, random_groupings
 from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.inferred import infer
+from posegraph.skeleton.joint_map import JointMap
 from posegraph.skeleton.kinematics import forward_kinematics, to_positions
 from posegraph.skeleton.mirror import mirror_image
 from posegraph.skeleton.pyg import (
@@ -22,10 +24,12 @@ from posegraph.skeleton.rotations import (
     exponential_map_from_rotation,
     rotation_from_exponential_map,
 )
+from posegraph.skeleton.sides import mirrored_pairs
 from posegraph.skeleton.skeleton import Side, Skeleton
 
 __all__ = [
     "JointGrouping",
+    "JointMap",
     "RootMotion",
     "Side",
     "Skeleton",
@@ -39,7 +43,9 @@ __all__ = [
     "grouping_from_select",
     "grouping_to_select",
     "hop_distances",
+    "infer",
     "mirror_image",
+    "mirrored_pairs",
     "node_adjacency",
     "node_edge_index",
     "normalize",

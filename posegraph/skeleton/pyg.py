@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from posegraph._support.checks import check_poses
 from posegraph.errors import SkeletonError
+from posegraph.skeleton._fields import rooted
 from posegraph.skeleton.adjacency import node_adjacency
 from posegraph.skeleton.grouping import JointGrouping
 from posegraph.skeleton.skeleton import Skeleton
@@ -25,6 +27,8 @@ __all__ = [
     "skeleton_from_data",
     "skeleton_to_data",
 ]
+
+_ATTRIBUTES = ("name", "joint_names", "parents", "mirrored")  # fields of a skeleton that a graph has as its own
 
 
 def bone_edge_index(skeleton: Skeleton) -> torch.Tensor:
@@ -58,13 +62,16 @@ def node_edge_index(bones: Iterable[tuple[int, int]], num_joints: int, num_axes:
 def skeleton_to_data(skeleton: Skeleton, poses: torch.Tensor | None = None) -> Data:
     """A skeleton, with or without poses, as one graph whose nodes are the joints.
 
+    `skeleton_from_data` makes an equal skeleton of it.
+
     Args:
         skeleton: The skeleton; for the graph that models see pass ``skeleton.reduced``.
         poses: Poses ``(frames, joints, 3)``.
 
     Returns:
-        `torch_geometric.data.Data` with ``edge_index``, ``parent``, ``joint_names``, ``mirrored``, ``skeleton_name``
-        and, with poses, ``pos`` ``(joints, frames, 3)``: node first, so that batching concatenates joints.
+        `torch_geometric.data.Data` with ``edge_index``, ``parent``, ``joint_names``, ``mirrored``, ``skeleton_name``,
+        ``skeleton_fields``, which holds all other fields as JSON, and, with poses, ``pos`` ``(joints, frames, 3)``:
+        node first, so that batching concatenates joints.
 
     Raises:
         ShapeError: The poses do not fit the skeleton.
@@ -84,6 +91,8 @@ def skeleton_to_data(skeleton: Skeleton, poses: torch.Tensor | None = None) -> D
     data.joint_names = list(skeleton.joint_names)
     data.mirrored = [list(pair) for pair in skeleton.mirrored]
     data.skeleton_name = skeleton.name
+    fields = {name: value for name, value in skeleton.to_dict().items() if name not in _ATTRIBUTES}
+    data.skeleton_fields = json.dumps(fields)
     if poses is not None:
         check_poses(
             "poses",
@@ -101,53 +110,49 @@ def skeleton_from_data(data: Data, *, name: str | None = None) -> Skeleton:
     """Read a skeleton from a tree-shaped graph.
 
     Args:
-        data: A connected graph without cycles. ``parent``, ``joint_names``, ``mirrored`` and ``skeleton_name`` are
-            used if it has them; without ``parent`` node 0 is the root.
+        data: A connected graph without cycles. The attributes that `skeleton_to_data` writes are used where the graph
+            has them; without ``parent`` node 0 is the root, and without ``skeleton_fields`` all joints are used.
         name: Name of the skeleton, in place of the graph's.
 
     Returns:
-        A skeleton whose joints are all used.
+        The skeleton; for a graph of `skeleton_to_data` an equal one.
 
     Raises:
-        SkeletonError: The graph is not a tree.
+        SkeletonError: The graph is not a tree, or its attributes contradict each other.
 
     Examples:
         >>> from posegraph.skeleton import presets
         >>> from posegraph.skeleton import skeleton_from_data, skeleton_to_data
-        >>> used = presets.get("cmu").reduced
-        >>> skeleton_from_data(skeleton_to_data(used)).parents == used.parents
+        >>> cmu = presets.get("cmu")
+        >>> skeleton_from_data(skeleton_to_data(cmu)) == cmu
         True
     """
     count = int(data.num_nodes or 0)
-    joint_names = tuple(data.get("joint_names") or (f"joint{j}" for j in range(count)))
     parent = data.get("parent")
-    parents = _rooted(data, count) if parent is None else tuple(int(p) for p in parent)
-    mirrored = tuple((left, right) for left, right in data.get("mirrored") or ())
-    return Skeleton(name or data.get("skeleton_name") or "graph", joint_names, parents, mirrored=mirrored)
+    try:
+        fields = json.loads(data.get("skeleton_fields") or "{}")
+        return Skeleton.from_dict(
+            {
+                **Skeleton("defaults", ("joint",), (-1,)).to_dict(),
+                **fields,
+                "name": name or data.get("skeleton_name") or "graph",
+                "joint_names": list(data.get("joint_names") or (f"joint{j}" for j in range(count))),
+                "parents": _rooted(data, count) if parent is None else torch.as_tensor(parent).tolist(),
+                "mirrored": data.get("mirrored") or (),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, SkeletonError):
+            raise
+        raise SkeletonError(
+            f"graph: expected the attributes that skeleton_to_data writes, got others ({type(error).__name__}: "
+            f"{error}). Remove skeleton_fields to read the bones alone."
+        ) from error
 
 
 def _rooted(data: Data, count: int) -> tuple[int, ...]:
-    from torch_geometric.utils import remove_self_loops, to_undirected
-
-    edges = torch.empty(2, 0, dtype=torch.long) if data.edge_index is None else data.edge_index
-    edge_index = to_undirected(remove_self_loops(edges)[0], num_nodes=count)
-    if edge_index.shape[1] != 2 * (count - 1):
-        raise SkeletonError(
-            f"graph: expected a tree of {count} nodes with {count - 1} undirected edges, got "
-            f"{edge_index.shape[1] // 2}. Pass the bones only."
-        )
-    neighbours: dict[int, list[int]] = {j: [] for j in range(count)}
-    for i, j in edge_index.T.tolist():
-        neighbours[i].append(j)
-    parents = {0: -1}
-    queue = [0]
-    for joint in queue:  # grows while it is read
-        new = [j for j in neighbours[joint] if j not in parents]
-        parents.update(dict.fromkeys(new, joint))
-        queue += new
-    if len(parents) != count:
-        raise SkeletonError(f"graph: expected one connected tree of {count} nodes, reached {len(parents)} from node 0.")
-    return tuple(parents[j] for j in range(count))
+    edges: list[list[int]] = [] if data.edge_index is None else data.edge_index.T.tolist()
+    return rooted([(i, j) for i, j in edges], count, root=0)
 
 
 def grouping_to_select(grouping: JointGrouping) -> SelectOutput:
@@ -157,7 +162,8 @@ def grouping_to_select(grouping: JointGrouping) -> SelectOutput:
     weighted sum a cluster equals `posegraph.layers.JointPool`.
 
     Returns:
-        `SelectOutput` with ``node_index``, ``cluster_index`` and ``weight`` ``(memberships,)``.
+        `SelectOutput` with ``node_index``, ``cluster_index`` and ``weight`` ``(memberships,)``. Its attributes
+        ``group_names`` and ``allow_unused`` let `grouping_from_select` make an equal grouping of it.
 
     Examples:
         >>> from posegraph.skeleton import presets
@@ -170,21 +176,26 @@ def grouping_to_select(grouping: JointGrouping) -> SelectOutput:
     from torch_geometric.nn.pool.select import SelectOutput
 
     pairs = [(joint, i, 1 / len(group)) for i, group in enumerate(grouping.groups) for joint in group]
-    return SelectOutput(
+    select = SelectOutput(
         node_index=torch.tensor([joint for joint, _, _ in pairs]),
         num_nodes=grouping.num_joints,
         cluster_index=torch.tensor([cluster for _, cluster, _ in pairs]),
         num_clusters=grouping.num_groups,
         weight=torch.tensor([weight for _, _, weight in pairs]),
     )
+    vars(select).update(group_names=grouping.names, allow_unused=grouping.allow_unused)
+    return select
 
 
-def grouping_from_select(select: SelectOutput, *, allow_unused: bool = False) -> JointGrouping:
+def grouping_from_select(
+    select: SelectOutput, *, names: Sequence[str] | None = None, allow_unused: bool | None = None
+) -> JointGrouping:
     """Read a grouping from the selection step of PyTorch Geometric's pooling; weights are ignored.
 
     Args:
         select: Clusters of nodes.
-        allow_unused: Accept nodes in no cluster.
+        names: Names of the groups; by default those that `grouping_to_select` left in the selection, if it is its own.
+        allow_unused: Accept nodes in no cluster; by default what `grouping_to_select` left, or False.
 
     Raises:
         SkeletonError: A cluster is empty, or a node is left out.
@@ -192,4 +203,10 @@ def grouping_from_select(select: SelectOutput, *, allow_unused: bool = False) ->
     groups: list[list[int]] = [[] for _ in range(select.num_clusters)]
     for joint, cluster in zip(select.node_index.tolist(), select.cluster_index.tolist(), strict=True):
         groups[cluster].append(joint)
-    return JointGrouping(tuple(tuple(group) for group in groups), select.num_nodes, allow_unused=allow_unused)
+    kept: dict[str, Any] = {"group_names": (), "allow_unused": False, **vars(select)}
+    return JointGrouping(
+        tuple(tuple(group) for group in groups),
+        select.num_nodes,
+        tuple(kept["group_names"] if names is None else names),
+        kept["allow_unused"] if allow_unused is None else allow_unused,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
@@ -12,16 +12,28 @@ import torch
 
 from posegraph._support.checks import check_choice, check_positive
 from posegraph.errors import ShapeError, SkeletonError, UnknownNameError
+from posegraph.skeleton._fields import (
+    Vector,
+    as_indices,
+    as_pairs,
+    as_rate,
+    as_text,
+    as_texts,
+    as_vectors,
+    parent_indices,
+    rooted,
+)
 from posegraph.skeleton.automatic import automatic_groupings, random_groupings
 from posegraph.skeleton.grouping import JointGrouping
+from posegraph.skeleton.sides import mirrored_pairs
 
 __all__ = ["Holds", "Side", "Skeleton"]
 
-Vector = tuple[float, float, float]
 Side = Literal["left", "right", "centre"]
 """Side of the body that a joint is on."""
 Holds = Literal["positions", "rotations"]
 """What poses are made of: joint positions, or the rotation of each joint as an exponential map in radians."""
+_NAMES = ("joint_names", "constant", "origin")  # fields of several names
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,8 @@ class Skeleton:
         locked: Axes of used joints that never move, as in ``{"RightLeg": "yz"}`` for a knee that is a hinge. Only
             rotations have such axes.
         holds: What poses hold: positions, or rotations.
+        origin: Joints whose mean is the origin of poses, by name; empty for the root. A body without a pelvis has its
+            hips here.
 
     Raises:
         SkeletonError: The fields contradict each other.
@@ -74,12 +88,10 @@ class Skeleton:
     lateral: Literal["x", "y", "z"] = "x"
     locked: Mapping[str, str] = field(default_factory=dict)
     holds: Holds = "positions"
+    origin: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("joint_names", "parents", "constant"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "mirrored", tuple((left, right) for left, right in self.mirrored))
-        check_choice("holds", self.holds, get_args(Holds))
+        self._convert()
         count = len(self.joint_names)
         if count == 0:
             raise SkeletonError("joint_names: expected at least one joint, got none.")
@@ -100,7 +112,7 @@ class Skeleton:
             loop = sorted(set(range(count)) - set(self.order))
             raise SkeletonError(f"parents: expected a tree, but joints {loop} form a cycle.")
         left_out = (*self.constant, *self.duplicates)
-        for name in (*left_out, *self.duplicates.values(), *sum(self.mirrored, ())):
+        for name in (*left_out, *self.duplicates.values(), *sum(self.mirrored, ()), *self.origin):
             self.index(name)
         for what, named in (("mirrored", sum(self.mirrored, ())), ("constant, duplicates", left_out)):
             repeated = sorted({name for name in named if named.count(name) > 1})
@@ -119,9 +131,31 @@ class Skeleton:
             if self.index(name) not in self.used or not axes or not set(axes) <= set("xyz"):
                 raise SkeletonError(f"locked: expected used joints with axes among 'xyz', got {name!r}: {axes!r}.")
 
+    def _convert(self) -> None:
+        """Make values of neighbouring types what the fields say."""
+        values: dict[str, Any] = {name: as_texts(name, getattr(self, name)) for name in _NAMES}
+        values |= {name: as_text(name, getattr(self, name)) for name in ("name", "unit")}
+        values |= {
+            "parents": as_indices("parents", self.parents),
+            "mirrored": as_pairs("mirrored", self.mirrored),
+            "duplicates": {as_text("duplicates", k): as_text("duplicates", v) for k, v in self.duplicates.items()},
+            "groupings": {as_text("groupings", name): tuple(levels) for name, levels in self.groupings.items()},
+            "offsets": None if self.offsets is None else as_vectors("offsets", self.offsets),
+            "fps": as_rate(self.fps),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        check_choice("holds", self.holds, get_args(Holds))
+        for name in ("up", "lateral"):
+            check_choice(name, getattr(self, name), ("x", "y", "z"))
+
     def _check_levels(self, name: str, levels: Sequence[JointGrouping]) -> None:
         expected = self.num_used
         for i, level in enumerate(levels):
+            if not isinstance(level, JointGrouping):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise SkeletonError(
+                    f"grouping {name!r}, level {i}: expected a JointGrouping, got {type(level).__name__}."
+                )
             if level.num_joints != expected:
                 raise SkeletonError(
                     f"grouping {name!r}, level {i}: expected a grouping of {expected} joints, got one of "
@@ -200,8 +234,58 @@ class Skeleton:
 
     def matches(self, other: Skeleton) -> bool:
         """Whether poses of the two mean the same: same joints, used ones and copies, same kind and unit of numbers."""
-        ours, theirs = ((s.joint_names, s.used, dict(s.duplicates), s.holds, s.unit) for s in (self, other))
+        ours, theirs = (
+            (s.joint_names, s.used, dict(s.duplicates), s.holds, s.unit, s._origin_joints) for s in (self, other)
+        )
         return ours == theirs
+
+    @property
+    def _origin_joints(self) -> list[int]:
+        return [self.index(name) for name in self.origin] or [self.root]
+
+    def origin_of(self, positions: torch.Tensor) -> torch.Tensor:
+        """Where the origin of each pose is: at the root, or in the middle of the joints that ``origin`` names.
+
+        Args:
+            positions: Positions ``(..., num_joints, 3)`` in any frame.
+
+        Returns:
+            Points ``(..., 3)``. Positions less these points are what clips hold.
+
+        Raises:
+            ShapeError: The joint axis does not have ``num_joints`` entries.
+
+        Examples:
+            >>> import torch
+            >>> from posegraph.skeleton import Skeleton
+            >>> legs = Skeleton("legs", ("nose", "left_hip", "right_hip"), (-1, 0, 0), origin=("left_hip", "right_hip"))
+            >>> positions = torch.tensor([[0.0, 1500.0, 0.0], [100.0, 900.0, 0.0], [-100.0, 900.0, 0.0]])
+            >>> legs.origin_of(positions).tolist()
+            [0.0, 900.0, 0.0]
+        """
+        self._check_joints("positions", positions, self.num_joints)
+        return positions[..., self._origin_joints, :].mean(dim=-2)
+
+    def rest_pose(self) -> torch.Tensor:
+        """Positions of all joints where nothing is turned, ``(num_joints, 3)``; the root is at its own offset.
+
+        Raises:
+            SkeletonError: The skeleton has no offsets.
+
+        Examples:
+            >>> from posegraph.skeleton import presets
+            >>> presets.get("coco-17").rest_pose()[0, 1].item()  # the nose above the hips, in mm
+            680.0
+        """
+        if self.offsets is None:
+            raise SkeletonError(
+                f"skeleton {self.name!r}: expected the offset of every joint from its parent, got none. "
+                "Build the skeleton with offsets=..."
+            )
+        positions = torch.tensor(self.offsets, dtype=torch.float64)
+        for joint in self.order[1:]:
+            positions[joint] += positions[self.parents[joint]]
+        return positions.float()
 
     def reduce(self, full: torch.Tensor) -> torch.Tensor:
         """Select the used joints.
@@ -304,6 +388,7 @@ class Skeleton:
             lateral=self.lateral,
             locked=self.locked,
             holds=self.holds,
+            origin=self.origin if set(self.origin) <= set(names) else (),
         )
 
     def with_groupings(self, name: str, levels: Sequence[JointGrouping]) -> Skeleton:
@@ -340,6 +425,7 @@ class Skeleton:
         check_positive(num_scales=num_scales)
         if grouping is None:
             grouping = next(iter(self.groupings), "automatic")
+        grouping = as_text("grouping", grouping)
         if grouping == "automatic":
             return automatic_groupings(self.reduced.parents, num_scales - 1)
         kind, _, seed = grouping.partition("-")
@@ -373,6 +459,7 @@ class Skeleton:
             "lateral": self.lateral,
             "locked": dict(self.locked),
             "holds": self.holds,
+            "origin": list(self.origin),
         }
 
     @classmethod
@@ -398,4 +485,65 @@ class Skeleton:
             lateral=data.get("lateral", "x"),
             locked=dict(data.get("locked", {})),  # not in the files of version 0.1
             holds=data.get("holds", "rotations" if rotations else "positions"),
+            origin=tuple(data.get("origin", ())),
         )
+
+    @classmethod
+    def from_parents(
+        cls, joint_names: Iterable[str], parents: object, *, name: str = "body", **fields: Any
+    ) -> Skeleton:
+        """A skeleton from parents in any of the usual forms; mirrored joints are found by their names.
+
+        Args:
+            joint_names: Name of every joint.
+            parents: A parent for each joint, or a mapping from joint to parent. A parent is an index or a name; the
+                root's is -1, None, the root itself, or the largest unsigned integer, as body-model files have it.
+            name: Name of the skeleton.
+            **fields: Further fields of the class. ``mirrored`` is by default what
+                `posegraph.skeleton.mirrored_pairs` finds.
+
+        Raises:
+            SkeletonError: The parents are no tree of these joints, or a value is of another type.
+            UnknownNameError: A parent is not in ``joint_names``.
+
+        Examples:
+            >>> from posegraph.skeleton import Skeleton
+            >>> legs = Skeleton.from_parents(("pelvis", "L_Hip", "R_Hip"), (None, "pelvis", "pelvis"))
+            >>> legs.parents, legs.mirrored
+            ((-1, 0, 0), (('L_Hip', 'R_Hip'),))
+        """
+        names = as_texts("joint_names", joint_names)
+        fields.setdefault("mirrored", mirrored_pairs(names))
+        return cls(name, names, parent_indices(names, parents), **fields)
+
+    @classmethod
+    def from_graph(cls, graph: Any, *, root: object = None, name: str | None = None, **fields: Any) -> Skeleton:
+        """A skeleton from a tree-shaped networkx graph, whose nodes are the joints.
+
+        Args:
+            graph: `networkx.Graph`, or `networkx.DiGraph` with edges from parent to child.
+            root: The root's node; by default the one without a parent, or the first of an undirected graph.
+            name: Name of the skeleton; by default the graph's.
+            **fields: As in `from_parents`.
+
+        Raises:
+            SkeletonError: The graph is not a tree, or the root not one of its nodes.
+
+        Examples:
+            >>> import networkx as nx
+            >>> from posegraph.skeleton import Skeleton
+            >>> Skeleton.from_graph(nx.path_graph(["hip", "knee", "ankle"])).parents
+            (-1, 0, 1)
+        """
+        nodes = list(graph.nodes)
+        if root is None and graph.is_directed():
+            root = next((node for node, degree in graph.in_degree if degree == 0), None)
+        root = nodes[0] if root is None and nodes else root
+        if root not in nodes:
+            raise SkeletonError(f"root: expected one of the graph's {len(nodes)} nodes, got {root!r}.")
+        place = {node: index for index, node in enumerate(nodes)}
+        edges = [(place[one], place[other]) for one, other in graph.edges()]
+        parents = rooted(edges, len(nodes), place[root])
+        if graph.is_directed() and any(parents[child] != parent for parent, child in edges if parent != child):
+            raise SkeletonError("graph: expected directed edges from parent to child, got others. Turn them round.")
+        return cls.from_parents(map(str, nodes), parents, name=name or graph.name or "graph", **fields)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -215,7 +217,8 @@ def changed_frames(**settings: Any) -> list[bool]:
         ({"noise": 0.5}, 6),
         ({"late_weight": 2.0}, 6),
         ({"decoder_graph_offset": 1.0}, 6),  # only where training starts
-        ({"output_mask": "released"}, 6),  # positions all move
+        ({"unlocked": {"RightLeg": "yz"}}, 6),  # positions all move
+        ({"rehung": {"RightArm": ("Spine1", "Neck")}}, 6),  # the arm of this body hangs on its neck already
     ],
 )
 def test_settings_change_what_they_say(settings, first):
@@ -227,6 +230,43 @@ def test_the_decoder_graph_starts_as_the_skeleton():
     torch.testing.assert_close(graph(), graph.fixed)
     graph = build("dmgnn-released").cell.graph
     torch.testing.assert_close(graph(), graph.fixed + 1)
+
+
+def edges(graph: torch.Tensor) -> set[tuple[int, int]]:
+    """Pairs of connected nodes of the matrices that `hop_graphs` makes, the smaller first."""
+    connected = graph[1].nonzero().tolist()
+    assert all([j, i] in connected for i, j in connected)
+    return {(i, j) for i, j in connected if i < j}
+
+
+# The joint graphs of the released code for the rotations of both data sets.
+# fmt: off
+RELEASED_EDGES = {
+    "h36m-angles": {(0, 1), (1, 2), (2, 3), (4, 5), (5, 6), (6, 7), (0, 8), (4, 8), (8, 9), (9, 10), (10, 11), (9, 12),
+                    (12, 13), (13, 14), (14, 15), (9, 16), (16, 17), (17, 18), (18, 19)},
+    "cmu-angles": {(0, 1), (1, 2), (2, 3), (4, 5), (5, 6), (6, 7), (0, 8), (4, 8), (8, 9), (9, 10), (10, 11), (11, 12),
+                   (12, 13), (10, 14), (14, 15), (15, 16), (16, 17), (17, 18), (16, 19), (11, 20), (20, 21), (21, 22),
+                   (22, 23), (23, 24), (22, 25)},
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("skeleton", RELEASED_EDGES)
+def test_released_graphs_are_the_authors(skeleton):
+    model = build("dmgnn-released", skeleton=skeleton)
+    layers = model.encoders[0].levels[0].layers
+    assert edges(layers[0].graph.fixed) == edges(model.encoders[2].last.graph.fixed) == RELEASED_EDGES[skeleton]
+    assert edges(model.cell.graph.fixed) == RELEASED_EDGES[skeleton]
+    assert [edges(layer.graph.fixed) for layer in layers[1:]] == [PAPER_EDGES[10], PAPER_EDGES[5]]
+
+
+def test_the_papers_graph_is_the_skeleton():
+    """The arms hang on the spine alike; only rotations of CMU Mocap tell the two apart."""
+    graph = build(skeleton="cmu-angles").cell.graph.fixed
+    assert edges(graph) == RELEASED_EDGES["cmu-angles"] - {(11, 20)} | {(10, 20)}
+    for skeleton in ("h36m", "h36m-angles", "cmu"):
+        one, other = (build(name, skeleton=skeleton).cell.graph.fixed for name in ("dmgnn", "dmgnn-released"))
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("slip", [False, True])
@@ -250,6 +290,15 @@ def test_locked_coordinates_stay_at_their_mean(name, free):
     predicted = model.predict(observe(model)).flatten(2)
     held = [i for i in range(60) if (predicted[..., i] == model.normalizer.mean.flatten()[i]).all()]
     assert held == sorted({*range(60)} - {*presets.get("h36m-angles").moving} - {*free})
+
+
+def test_files_of_version_0_1_say_it_otherwise():
+    released = registry.config("dmgnn-released")
+    assert DMGNNConfig(output_mask="released").unlocked == released.unlocked == {"RightLeg": "yz"}
+    stored = json.loads(json.dumps(dataclasses.asdict(released)))
+    assert DMGNNConfig(**stored) == released
+    del stored["unlocked"]
+    assert DMGNNConfig(**{**stored, "output_mask": "released"}) == released
 
 
 def test_the_released_list_for_cmu_is_the_skeletons():
@@ -372,6 +421,7 @@ def test_recipe():
     ("settings", "message"),
     [
         ({"channels": ()}, "channels: expected one width a layer, got none"),
+        ({"channels": 64}, r"channels: expected one width a layer, as in \(32, 64\), got 64"),
         ({"channels": (8, 0)}, "channels: expected an integer of at least 1, got 0"),
         ({"decoder_channels": 0}, "decoder_channels: expected an integer of at least 1"),
         ({"fusion_levels": 5}, "fusion_levels: expected 0 to 4, the number of layers, got 5"),
@@ -381,6 +431,11 @@ def test_recipe():
         ({"late_weight": float("nan")}, "late_weight: expected a number of at least 0, got nan"),
         ({"aggregation": "max"}, "aggregation: expected one of 'mean', 'sum', 'released'; got 'max'"),
         ({"output_mask": "none"}, "output_mask: expected one of 'skeleton', 'released'; got 'none'"),
+        ({"unlocked": {"knee": "w"}}, "unlocked: expected axes among 'xyz' for each joint, got 'knee': 'w'"),
+        (
+            {"rehung": {"arm": "neck"}},
+            r"rehung: expected \(its parent, another one\) for each joint, got 'arm': 'neck'",
+        ),
     ],
 )
 def test_bad_settings_are_refused(settings, message):

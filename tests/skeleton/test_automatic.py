@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posegraph.errors import SkeletonError
+from posegraph.errors import ConfigError, DataError, ShapeError, SkeletonError
+from posegraph.skeleton import presets
 from posegraph.skeleton.automatic import automatic_groupings, random_groupings
+from posegraph.skeleton.skeleton import Skeleton
 
 COCO_17 = [-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14]
 SMPL_22 = [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19]
@@ -107,3 +111,96 @@ def test_random_groupings_follow_from_the_seed():
 def test_random_groupings_need_a_joint_for_each_group(size):
     with pytest.raises(SkeletonError, match=rf"sizes: expected 1 to 5 groups of 5 joints, got {size}"):
         random_groupings(5, [size], seed=0)
+
+
+# --- chosen sizes ---------------------------------------------------------------------------------------------------
+
+LIMBS = Skeleton.from_parents(("hips", "LKnee", "LFoot", "RKnee", "RFoot", "chest", "head"), (-1, 0, 1, 0, 3, 0, 5))
+REST = [[0, 0, 0], [100, -400, 0], [100, -500, 0], [-100, -400, 0], [-100, -500, 0], [0, 300, 0], [0, 350, 0]]
+
+
+def members(levels):
+    """Joints of the finest scale in each group of the last level."""
+    return composed(levels)[-1]
+
+
+def test_short_bones_are_joined_first_on_both_sides_alike():
+    levels = automatic_groupings(LIMBS.parents, sizes=(6, 4, 3), poses=torch.tensor(REST), mirror=LIMBS.mirror)
+    assert members(levels[:1]) == {*map(frozenset, ({0}, {1}, {2}, {3}, {4}, {5, 6}))}
+    assert members(levels[:2]) == {*map(frozenset, ({0}, {1, 2}, {3, 4}, {5, 6}))}
+    assert members(levels) == {*map(frozenset, ({0, 5, 6}, {1, 2}, {3, 4}))}
+
+
+def test_joints_of_both_sides_come_together_only_where_nothing_else_is_left():
+    levels = automatic_groupings(LIMBS.parents, sizes=(5, 2, 1), poses=REST, mirror=LIMBS.mirror)
+    assert members(levels[:2]) == {frozenset({0, 5, 6}), frozenset({1, 2, 3, 4})}
+    assert members(levels) == {frozenset(range(7))}
+
+
+def test_motion_that_averages_out_is_joined_first():
+    """A hand that shakes against its elbow, and a foot that moves with its knee: the arm is steadier as one."""
+    time = np.arange(50)[:, None]
+    poses = np.zeros((50, 5, 3))
+    poses[:, 1], poses[:, 2] = 10 * (-1.0) ** time, -10 * (-1.0) ** time
+    poses[:, 3], poses[:, 4] = 10 * (-1.0) ** time, 10 * (-1.0) ** time
+    (level,) = automatic_groupings((-1, 0, 1, 0, 3), sizes=(4,), by="stability", poses=poses)
+    assert (1, 2) in level.groups
+
+
+@pytest.mark.parametrize("by", ["length", "stability"])
+@pytest.mark.parametrize("name", presets.names())
+def test_chosen_sizes_of_all_bodies(name, by):
+    """Every joint in one group, sides alike, any size; a loop over the groups measures what was to be small."""
+    body = presets.get(name)
+    used, joints = body.reduced, list(body.used)
+    rest = body.rest_pose()[joints].numpy()
+    poses = rest if by == "length" else rest + np.random.default_rng(0).normal(size=(30, *rest.shape)).cumsum(axis=0)
+    sizes = range(used.num_joints - 1, 0, -1)
+    options = {"by": by, "poses": poses, "mirror": used.mirror}
+    for size in (*sizes[::4], 1):
+        (level,) = automatic_groupings(used.parents, sizes=(size,), **options)
+        assert level.num_groups == size
+        assert sorted(sum(level.groups, ())) == list(range(used.num_joints))
+        images = {frozenset(used.mirror[joint] for joint in group) for group in level.groups}
+        assert images == {frozenset(group) for group in level.groups}
+    first, second = automatic_groupings(used.parents, sizes=(12, 4), **options)
+    assert (first.num_joints, first.num_groups, second.num_joints, second.num_groups) == (used.num_joints, 12, 12, 4)
+
+
+def test_the_order_of_joints_does_not_matter():
+    order = [5, 2, 0, 6, 4, 1, 3]
+    place = [order.index(joint) for joint in range(7)]
+    parents = [-1 if LIMBS.parents[joint] < 0 else place[LIMBS.parents[joint]] for joint in order]
+    mirror = [place[LIMBS.mirror[joint]] for joint in order]
+    for size in range(1, 7):
+        one = automatic_groupings(LIMBS.parents, sizes=(size,), poses=REST, mirror=LIMBS.mirror)
+        other = automatic_groupings(parents, sizes=(size,), poses=[REST[joint] for joint in order], mirror=mirror)
+        assert members(one) == {frozenset(order[joint] for joint in group) for group in members(other)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({}, ConfigError, "num_levels, sizes: expected one of the two, got both or neither"),
+        ({"num_levels": 1, "sizes": (3,)}, ConfigError, "expected one of the two"),
+        ({"sizes": (3,), "by": "colour", "poses": REST}, ConfigError, "by: expected one of 'length', 'stability'"),
+        ({"sizes": (3,)}, ShapeError, r"poses: expected \(7 joints, 3\), the rest pose, got None"),
+        ({"sizes": (3,), "poses": [REST]}, ShapeError, r"got \(1, 7, 3\)\. Needed for by=\"length\""),
+        ({"sizes": (3,), "poses": [REST], "by": "stability"}, ShapeError, r"poses: expected \(frames, 7 joints, 3\)"),
+        ({"sizes": (8,), "poses": REST}, SkeletonError, "sizes: expected 1 to 7 groups of 7 joints, got 8"),
+        ({"sizes": (3, 4), "poses": REST}, SkeletonError, "sizes: expected 1 to 3 groups of 3 joints, got 4"),
+        ({"sizes": (3,), "poses": np.full((7, 3), np.nan)}, DataError, "poses"),
+        ({"sizes": (1,), "poses": [[0, 0, 0], [1, 0, 0], [0, 1, 0]]}, ShapeError, "poses: expected"),
+    ],
+)
+def test_other_settings_are_refused(settings, error, message):
+    with pytest.raises(error, match=message):
+        automatic_groupings(LIMBS.parents, **settings)
+
+
+def test_sizes_that_cannot_treat_both_sides_alike_are_refused():
+    """A chain whose mirror images are no neighbours: every step joins two pairs."""
+    with pytest.raises(
+        SkeletonError, match="sizes: expected sizes that treat both sides alike, got 4, which cannot be"
+    ):
+        automatic_groupings((-1, 0, 1, 2, 3), sizes=(4,), poses=np.eye(5, 3), mirror=(3, 4, 2, 0, 1))

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch_geometric.data import Batch, Data
+from torch_geometric.nn.pool.select import SelectOutput
 from torch_geometric.utils import contains_self_loops, is_undirected, to_dense_adj
 
 from posegraph.errors import ShapeError, SkeletonError
@@ -20,6 +21,7 @@ from posegraph.skeleton.pyg import (
     skeleton_to_data,
 )
 from posegraph.skeleton.skeleton import Skeleton
+from tests.skeleton.bodies import skeletons_with_all_fields
 
 SKELETONS = [presets.get(name) for name in ("h36m", "cmu")]
 ALL = [*SKELETONS, *(skeleton.reduced for skeleton in SKELETONS)]
@@ -45,15 +47,44 @@ def test_node_edges_are_the_connections_of_the_node_adjacency():
     assert torch.equal(to_dense_adj(edges, max_num_nodes=66)[0] + torch.eye(66), expected)
 
 
-@pytest.mark.parametrize("skeleton", ALL, ids=lambda s: s.name)
-def test_skeletons_survive_the_round_trip(skeleton):
-    data = skeleton_to_data(skeleton)
-    data.validate()
-    back = skeleton_from_data(data)
-    for field in ("name", "joint_names", "parents", "mirrored"):
-        assert getattr(back, field) == getattr(skeleton, field)
-    assert back.num_used == skeleton.num_joints
-    assert skeleton_from_data(data, name="other").name == "other"
+@pytest.mark.parametrize("name", presets.names())
+def test_bodies_survive_the_round_trip(name):
+    body = presets.get(name)
+    for skeleton in (body, body.reduced):
+        data = skeleton_to_data(skeleton)
+        data.validate()
+        assert skeleton_from_data(data) == skeleton
+    assert skeleton_from_data(skeleton_to_data(body), name="other").name == "other"
+
+
+@given(skeletons_with_all_fields())
+def test_random_skeletons_survive_the_round_trip(skeleton):
+    assert skeleton_from_data(skeleton_to_data(skeleton)) == skeleton
+
+
+def test_skeletons_survive_storage_and_batches(tmp_path):
+    bodies = [presets.get(name) for name in presets.names()]
+    graphs = [skeleton_to_data(body) for body in bodies]
+    torch.save(graphs, tmp_path / "graphs.pt")
+    stored = torch.load(tmp_path / "graphs.pt", weights_only=False)
+    for again in (Batch.from_data_list(graphs).to_data_list(), stored):
+        assert [skeleton_from_data(data) for data in again] == bodies
+
+
+def test_attributes_of_graphs_take_precedence():
+    data = skeleton_to_data(Skeleton("arm", ("shoulder", "elbow"), (-1, 0), fps=30.0))
+    data.joint_names = ["hip", "knee"]
+    assert skeleton_from_data(data) == Skeleton("arm", ("hip", "knee"), (-1, 0), fps=30.0)
+
+
+@pytest.mark.parametrize("fields", ["{", "[]", '{"unit": 3}', '{"groupings": {"a": [{}]}}', '{"offsets": [1]}', "3"])
+def test_damaged_attributes_are_refused(fields):
+    data = skeleton_to_data(Skeleton("arm", ("shoulder", "elbow"), (-1, 0)))
+    data.skeleton_fields = fields
+    with pytest.raises(
+        SkeletonError, match=r"expected the attributes that skeleton_to_data|expected text|expected \w+"
+    ):
+        skeleton_from_data(data)
 
 
 def test_poses_are_node_first():
@@ -77,9 +108,7 @@ def test_skeletons_of_different_sizes_batch():
     expected = torch.block_diag(*(to_dense_adj(bone_edge_index(skeleton))[0] for skeleton in SKELETONS))
     assert torch.equal(to_dense_adj(batch.edge_index)[0], expected)
     for back, skeleton in zip(batch.to_data_list(), SKELETONS, strict=True):
-        restored = skeleton_from_data(back)
-        assert (restored.name, restored.parents) == (skeleton.name, skeleton.parents)
-        assert (restored.joint_names, restored.mirrored) == (skeleton.joint_names, skeleton.mirrored)
+        assert skeleton_from_data(back) == skeleton
 
 
 @given(st.data())
@@ -116,17 +145,27 @@ def test_a_graph_without_edges_is_refused():
 def test_groupings_survive_the_round_trip(data):
     count = data.draw(st.integers(1, 8))
     group = st.sets(st.integers(0, count - 1), min_size=1).map(sorted).map(tuple)
-    grouping = JointGrouping(tuple(data.draw(st.lists(group, min_size=1, max_size=5))), count, allow_unused=True)
+    groups = tuple(data.draw(st.lists(group, min_size=1, max_size=5)))
+    names = data.draw(st.sampled_from([(), tuple(f"group {i}" for i in range(len(groups)))]))
+    grouping = JointGrouping(groups, count, names, allow_unused=True)
     select = grouping_to_select(grouping)
     assert (select.num_nodes, select.num_clusters) == (count, grouping.num_groups)
-    assert grouping_from_select(select, allow_unused=True) == grouping
+    assert grouping_from_select(select) == grouping
+    assert grouping_from_select(select, names=()).names == ()
     assert select.weight is not None
     dense = torch.zeros(grouping.num_groups, count)
     dense[select.cluster_index, select.node_index] = select.weight
     torch.testing.assert_close(dense, grouping.pool_matrix())
 
 
+def test_selections_of_others_are_read():
+    select = SelectOutput(torch.tensor([0, 1, 2]), 3, torch.tensor([1, 0, 0]), 2)
+    assert grouping_from_select(select) == JointGrouping(((1, 2), (0,)), 3)
+    assert grouping_from_select(select, names=["a", "b"]).names == ("a", "b")
+
+
 def test_selections_that_leave_nodes_out_are_refused():
-    select = grouping_to_select(JointGrouping(((0, 2),), 3, allow_unused=True))
+    select = SelectOutput(torch.tensor([0, 2]), 3, torch.tensor([0, 0]), 1)
     with pytest.raises(SkeletonError, match=r"joints \[1\] belong to no group"):
         grouping_from_select(select)
+    assert grouping_from_select(select, allow_unused=True).unused == (1,)

@@ -16,10 +16,11 @@ from posegraph._support.checks import check_choice
 from posegraph._support.units import MILLIMETRES, Unit
 from posegraph.data.clip import Clip
 from posegraph.data.formats import ReadOptions
-from posegraph.data.formats._joints import left_out, mirrored_pairs, reach
+from posegraph.data.formats._joints import left_out, reach
 from posegraph.data.resample import Axis, turn_to_up
 from posegraph.errors import ConfigError, DataError
 from posegraph.skeleton.root import RootMotion
+from posegraph.skeleton.sides import mirrored_pairs
 from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["Motion", "choose_fps", "clip_of", "refuse_absurd"]

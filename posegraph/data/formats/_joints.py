@@ -1,17 +1,15 @@
-"""Joints of a body that a file does not describe: pairs, copies, those that never move, and how large it is."""
+"""Joints of a body that a file does not describe: names, copies, those that never move, and how large it is."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["left_out", "mirrored_pairs", "reach", "unique_names"]
+__all__ = ["left_out", "reach", "unique_names"]
 
 _STILL = 0.01
 """In mm. A joint that moves less within the root's frame does not move."""
-_SIDES = (("Left", "Right"), ("left", "right"), ("LEFT", "RIGHT"))
 
 
 def unique_names(names: Sequence[str], notes: list[str]) -> list[str]:
@@ -29,21 +27,6 @@ def unique_names(names: Sequence[str], notes: list[str]) -> list[str]:
     if renamed:
         notes.append(f"Repeated joint names got a number: {', '.join(renamed[:5])}.")
     return result
-
-
-def mirrored_pairs(names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Pairs (left, right) by name: LeftArm and RightArm, l_wrist and r_wrist, LThumb and RThumb, Hip.L and Hip.R."""
-    known = set(names)
-    pairs: list[tuple[str, str]] = []
-    for name in names:
-        candidates = [name.replace(left, right) for left, right in _SIDES if left in name]
-        for left, right, after in (("L", "R", r"(?=[^a-z]|$)"), ("l", "r", "")):
-            candidates.append(re.sub(rf"(^|[^A-Za-z0-9]){left}{after}", rf"\g<1>{right}", name))
-            candidates.append(re.sub(rf"(?<=[^A-Za-z]){left}$", right, name))
-        other = next((c for c in candidates if c != name and c in known), None)
-        if other is not None and not any(other in pair for pair in pairs):
-            pairs.append((name, other))
-    return tuple(pairs)
 
 
 def reach(poses: np.ndarray, parents: Sequence[int]) -> float:

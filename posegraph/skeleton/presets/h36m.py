@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from posegraph.skeleton.grouping import JointGrouping
 from posegraph.skeleton.presets import register
+from posegraph.skeleton.presets.landmarks import standing
 from posegraph.skeleton.presets.parts import (
     FOUR_OF_7,
     SEVEN_OF_12,
@@ -100,6 +101,26 @@ _H36M_ANGLE_PARTS = {
     "right lower arm": ("RightForeArm", "RightHand"),
 }
 
+_H36M_17 = (
+    ("Hip", None, "mid hips"),
+    ("RHip", "Hip", "hip"),
+    ("RKnee", "RHip", "knee"),
+    ("RFoot", "RKnee", "ankle"),
+    ("LHip", "Hip", "hip"),
+    ("LKnee", "LHip", "knee"),
+    ("LFoot", "LKnee", "ankle"),
+    ("Spine", "Hip", "mid spine"),
+    ("Thorax", "Spine", "thorax"),
+    ("Neck/Nose", "Thorax", "skull base"),
+    ("Head", "Neck/Nose", "head top"),
+    ("LShoulder", "Thorax", "shoulder"),
+    ("LElbow", "LShoulder", "elbow"),
+    ("LWrist", "LElbow", "wrist"),
+    ("RShoulder", "Thorax", "shoulder"),
+    ("RElbow", "RShoulder", "elbow"),
+    ("RWrist", "RElbow", "wrist"),
+)
+
 
 @register("h36m", summary="Human3.6M: positions of 32 joints, 22 used, at 25 frames a second.")
 def h36m() -> Skeleton:
@@ -135,3 +156,9 @@ def h36m_angles() -> Skeleton:
     """Its rotations, in radians; axes that never move are locked."""
     hinges = ("RightLeg", "RightToeBase", "LeftLeg", "LeftToeBase", "LeftForeArm", "RightForeArm")
     return angles(h36m(), _H36M, _H36M_ANGLE_PARTS, dict.fromkeys(hinges, "yz"))
+
+
+@register("h36m-17", summary="Human3.6M in pose estimation: positions of 17 joints, all used but the root.")
+def h36m_17() -> Skeleton:
+    """The 17 joints of pose estimation, with a rest pose of our own."""
+    return standing("h36m-17", _H36M_17)

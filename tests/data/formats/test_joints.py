@@ -3,35 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from posegraph.data.formats._joints import left_out, mirrored_pairs, reach, unique_names
-from posegraph.skeleton import presets
+from posegraph.data.formats._joints import left_out, reach, unique_names
 from tests.data.formats.test_body import STANDING
-
-
-@pytest.mark.parametrize(
-    ("names", "pairs"),
-    [
-        (("LeftArm", "RightArm", "Head"), [("LeftArm", "RightArm")]),
-        (("r_wrist", "l_wrist"), [("l_wrist", "r_wrist")]),
-        (("hip.R", "hip.L"), [("hip.L", "hip.R")]),
-        (("foot_l", "foot_r"), [("foot_l", "foot_r")]),
-        (("mixamorig:LeftUpLeg", "mixamorig:RightUpLeg"), [("mixamorig:LeftUpLeg", "mixamorig:RightUpLeg")]),
-        (("LThumb_Site", "RThumb_Site"), [("LThumb_Site", "RThumb_Site")]),
-        (("lfemur", "rfemur", "lowerback"), [("lfemur", "rfemur")]),
-        (("left_knee", "right_knee", "neck"), [("left_knee", "right_knee")]),
-        (("LHIP", "RHIP"), [("LHIP", "RHIP")]),
-        (("Leg", "Reg"), []),
-        (("Spine", "LeftArm"), []),
-    ],
-)
-def test_pairs_are_found_by_name(names, pairs):
-    assert list(mirrored_pairs(names)) == pairs
-
-
-def test_pairs_of_built_in_bodies_are_theirs():
-    for name in ("cmu", "h36m"):
-        skeleton = presets.get(name)
-        assert set(mirrored_pairs(skeleton.joint_names)) >= set(skeleton.mirrored)
 
 
 def test_the_reach_is_the_longest_way_along_the_bones():
