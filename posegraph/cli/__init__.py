@@ -23,6 +23,8 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "plot": "plot:plot",
     "view": "view:view",
+    "live": "live:live",
+    "export": "export:export",
     "reproduce": "reproduce:reproduce",
     "pack": "pack:pack",
 }
