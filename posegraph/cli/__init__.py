@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "plot": "plot:plot",
     "view": "view:view",
+    "export": "export:export",
     "reproduce": "reproduce:reproduce",
     "pack": "pack:pack",
     "data": "data:data",

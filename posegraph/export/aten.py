@@ -117,6 +117,12 @@ class _AtenWriter(Writer):
     def _rsub_(self, node: Any) -> str:
         return self.add("Sub", self.name(node.args[1]), self.name(node.args[0]))
 
+    def _addcmul_(self, node: Any) -> str:
+        shift, x, y = node.args[:3]
+        if node.kwargs:
+            raise UnknownOperationError(f"addcmul with {dict(node.kwargs)}")
+        return self.add("Add", self.add("Mul", self.name(x), self.name(y)), self.name(shift))
+
     def _square_(self, node: Any) -> str:
         return self.add("Mul", self.name(node.args[0]), self.name(node.args[0]))
 
@@ -130,6 +136,8 @@ class _AtenWriter(Writer):
     def _leaky_relu_(self, node: Any) -> str:
         slope: Any = node.args[1] if len(node.args) > 1 else 0.01
         return self.add("LeakyRelu", self.name(node.args[0]), alpha=float(slope))
+
+    _leaky_relu__ = _leaky_relu_  # in place
 
     def _gelu_(self, node: Any) -> str:
         return self.add("Gelu", self.name(node.args[0]), approximate=str(node.kwargs.get("approximate", "none")))

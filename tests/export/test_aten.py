@@ -44,6 +44,8 @@ FUNCTIONS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     "rows": lambda m, x: torch.addmm(V[:4], x.flatten(0, 1), W).unflatten(0, (-1, 3)),
     "expanded": lambda m, x: torch.bmm(W[:3, :3].expand(x.shape[0], -1, -1), x),
     "expanded shift": lambda m, x: torch.baddbmm(V, W[:3, :3].expand(x.shape[0], -1, -1), x),
+    "in place": lambda m, x: F.leaky_relu(x * 2, 0.2, inplace=True),
+    "scaled and shifted": lambda m, x: torch.addcmul(V, V, x),
     "expanded maps": lambda m, x: torch.bmm(W[:1, :1].expand(3 * x.shape[0], -1, -1), x.reshape(-1, 1, 6)).view(
         -1, 3, 6
     ),
