@@ -68,7 +68,7 @@ def export(model: ForecastModel | str | Path | TrainedWeights, path: str | Path,
         ...     path = export(registry.build("zero-velocity", skeleton="cmu"), f"{folder}/held.pt2", to="pt2")
         ...     described = json.loads(Path(f"{path}.json").read_text())
         >>> described["input"]["shape"], described["joints"]["used"][:3]
-        (['batch', 10, 25, 3], [2, 3, 4])
+        (['batch', 10, 25, 3], [3, 4, 5])
     """
     target, path = find(to), Path(path)
     if path.suffix != target.suffix:
