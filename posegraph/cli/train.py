@@ -62,7 +62,7 @@ class TrainOptions:
     """Other values of the recipe to change, as in mirror=0.5 schedule=cosine averaging=0.999; with the name of its part
     before it if you like, as in schedule.warm_up=1. 'posegraph info NAME' shows them."""
     minutes: float | None = None
-    """Finish after so many minutes of training."""
+    """Finish after so many minutes, validation included."""
     seed: int = 0
     """Seed of initial weights, order and dropout."""
     seeds: int = 1

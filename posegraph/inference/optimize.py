@@ -121,6 +121,19 @@ def _check_device(device: torch.device, precision: Precision) -> None:
         )
     if precision == "tf32" and device.type != "cuda":
         raise ConfigError("precision: 'tf32' is of CUDA devices, got a model on the CPU. Use 'fp32' or 'bf16'.")
+    if precision == "bf16" and device.type == "cpu" and not _multiplies_bf16():
+        warnings.warn(
+            "precision: this processor has no instructions for bfloat16 (AVX512-BF16 or AMX), so that 'bf16' may be "
+            "several times slower than 'fp32'.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+
+
+def _multiplies_bf16() -> bool:
+    """Whether the processor is known to, or not known."""
+    able = getattr(torch.cpu, "get_capabilities", dict)()
+    return able.get("architecture") != "x86_64" or bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def _fastest(model: ForecastModel, folded: Folded, batch_size: int | None, precision: Precision) -> OptimizedForecaster:

@@ -51,7 +51,8 @@ class Options:
     resume: bool = False
     """Continue the run in the folder, or start it if there is none."""
     time_limit: float | None = None
-    """Finish the run after so many seconds of training, in the middle of an epoch if need be."""
+    """Finish the run after so many seconds, in the middle of an epoch if need be; validation counts, but for that of a
+    first epoch."""
     tensorboard: bool | None = None
     """Write TensorBoard curves beside ``log.csv``; by default where the package is installed."""
     report: Callable[[str], object] = print

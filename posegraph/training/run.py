@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import statistics
 import threading
 import time
@@ -118,7 +119,8 @@ class Run:
         self._prepare()
         self._started = time.monotonic() - self.progress.seconds
         self._saved = time.monotonic()
-        limit = None if self.options.time_limit is None else time.monotonic() + self.options.time_limit
+        limit = math.inf if self.options.time_limit is None else time.monotonic() + self.options.time_limit
+        ending = 0.0  # seconds that the end of an epoch took: validation and files, which the limit covers too
         finished = True
         rounded = tf32_products(True) if self.options.precision == "tf32" else contextlib.nullcontext()
         with rounded, interruptions() as interrupted, contextlib.ExitStack() as stack:
@@ -127,14 +129,16 @@ class Run:
                 for member in self.members:
                     stack.callback(member.open_log(resumed_epochs=done, tensorboard=board).close)
             while self.progress.epoch <= self.recipe.schedule.epochs:
-                complete = self._epoch(interrupted, limit)
+                complete = self._epoch(interrupted, limit - ending)
                 # Clocks differ a little between processes, which must all agree on what comes next.
-                out_of_time = self.processes.any(limit is not None and time.monotonic() >= limit, self.device)
+                out_of_time = self.processes.any(time.monotonic() >= limit - ending, self.device)
                 if not complete and not out_of_time:
                     finished = False
                     self._store()
                     break
+                trained = time.monotonic()
                 self._end_epoch(complete=complete)
+                ending = time.monotonic() - trained
                 if self.processes.any(out_of_time or interrupted.is_set(), self.device):
                     finished = out_of_time or self.progress.epoch > self.recipe.schedule.epochs
                     break
@@ -175,7 +179,7 @@ class Run:
         if not self.processes.is_first:  # the first process goes on with the sums of all
             self.progress.loss_sums, self.progress.windows = [0.0] * len(self.members), 0
 
-    def _epoch(self, interrupted: threading.Event, limit: float | None) -> bool:
+    def _epoch(self, interrupted: threading.Event, limit: float) -> bool:
         """Train until the end of the epoch; False if something stopped it before."""
         progress = self.progress
         order = self._order(progress.epoch)
@@ -201,7 +205,7 @@ class Run:
                 progress.step += 1
                 progress.windows += numbers.shape[-1]
                 bar.step(loss_sums, progress.windows)
-                stop = interrupted.is_set() or (limit is not None and time.monotonic() >= limit)
+                stop = interrupted.is_set() or time.monotonic() >= limit
                 checked = self.processes.world_size == 1 or progress.step % _AGREE_STEPS == 0
                 if not checked:
                     continue

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
@@ -376,3 +377,19 @@ def test_the_explanation_names_times_and_what_was_left_out(cache: Path, monkeypa
         fast = optimize(registry.build(name, **narrow).eval())
         assert "'static' serves layered networks only" in fast.explanation
         assert ("'eager' is the same as 'plain'" in fast.explanation) == (name == "pgbig")
+
+
+@pytest.mark.parametrize(
+    ("able", "warns"),
+    [
+        ({"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}, True),
+        ({"architecture": "x86_64", "avx512_bf16": True, "amx_bf16": False}, False),
+        ({"architecture": "aarch64"}, False),
+    ],
+)
+def test_processors_without_bfloat16_are_named_at_once(able, warns, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        optimize(trained("traj-gcn"), backend="eager", precision="bf16")
+    assert any("no instructions for bfloat16" in str(warning.message) for warning in seen) == warns

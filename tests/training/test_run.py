@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -223,6 +224,16 @@ def test_a_time_limit_finishes_in_the_middle_of_an_epoch(uninterrupted, tmp_path
     assert len(steps) == 3 * STEPS
     assert read_log(tmp_path) == read_log(uninterrupted)
     assert identical(state(tmp_path), state(uninterrupted))
+
+
+def test_a_time_limit_covers_validation(tmp_path, each_step, monkeypatch):
+    """Steps of a second, validation of four: a limit of 26 s leaves four steps of the third epoch, not five."""
+    now = [0.0]
+    monkeypatch.setattr(training_run, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    fake_errors(monkeypatch, 12.0, 9.0, 10.0)
+    each_step(lambda *_: now.__setitem__(0, now[0] + 1))
+    result = run(tmp_path, time_limit=26, report=lambda _: now.__setitem__(0, now[0] + 4))
+    assert (result.finished, result.epochs, now[0]) == (True, 2, 26.0)
 
 
 def test_a_run_leaves_four_things(uninterrupted):
