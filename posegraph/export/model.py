@@ -44,8 +44,8 @@ def export(model: ForecastModel | str | Path | TrainedWeights, path: str | Path,
     Args:
         model: A model, or a reference to a trained one, as `posegraph.checkpoint.load` takes it.
         path: File to create or replace; missing folders are made.
-        to: ``"onnx"``; ``"pt2"``, a program of `torch.export`; or ``"aot"``, a library of AOTInductor, which is compiled
-            for a minute and runs on machines like this one.
+        to: ``"onnx"``; ``"pt2"``, a program of `torch.export`; or ``"aot"``, a library of AOTInductor, which takes a
+            minute to compile and runs on machines like this one.
 
     Returns:
         The path. The file takes the skeleton's used joints, float32 ``(batch, observed_frames, used joints, 3)``, and
@@ -68,7 +68,7 @@ def export(model: ForecastModel | str | Path | TrainedWeights, path: str | Path,
         ...     path = export(registry.build("zero-velocity", skeleton="cmu"), f"{folder}/held.pt2", to="pt2")
         ...     described = json.loads(Path(f"{path}.json").read_text())
         >>> described["input"]["shape"], described["joints"]["used"][:3]
-        (['batch', 10, 25, 3], [2, 3, 4])
+        (['batch', 10, 25, 3], [3, 4, 5])
     """
     target, path = find(to), Path(path)
     if path.suffix != target.suffix:
@@ -181,7 +181,7 @@ def _describe(
             "names": list(skeleton.joint_names),
             "parents": list(skeleton.parents),
             "used": list(skeleton.used),
-            "copies": {copied: source for copied, source in skeleton.duplicates.items()},
+            "copies": dict(skeleton.duplicates),
         },
         "opset": opened.opset,
         "parity": {"tolerance": TOLERANCE, "errors": {str(size): error for size, error in errors.items()}},

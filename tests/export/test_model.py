@@ -178,7 +178,7 @@ def test_what_cannot_be_exported_says_why(tmp_path):
 
 
 def test_bad_arguments_are_refused(tmp_path):
-    with pytest.raises(UnknownNameError, match="unknown export target 'onx'. Did you mean 'onnx'"):
+    with pytest.raises(UnknownNameError, match=r"unknown export target 'onx'\. Did you mean 'onnx'"):
         export(Drift(), tmp_path / "model.onnx", to="onx")
     with pytest.raises(ConfigError, match=r"ends in \.onnx for target 'onnx', got 'model\.pt2'"):
         export(Drift(), tmp_path / "model.pt2")

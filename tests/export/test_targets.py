@@ -22,5 +22,5 @@ def test_what_is_written_is_what_is_opened(name, tmp_path):
 
 
 def test_unknown_targets_are_refused():
-    with pytest.raises(UnknownNameError, match="unknown export target 'pt'. Did you mean 'pt2'"):
+    with pytest.raises(UnknownNameError, match=r"unknown export target 'pt'\. Did you mean 'pt2'"):
         find("pt")
