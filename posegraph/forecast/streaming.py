@@ -336,7 +336,7 @@ class Stream:
         except (TypeError, ValueError):
             own = np.empty(0)
         if own.shape != (skeleton.num_joints, 3):
-            got = own.shape if own.size else type(pose).__name__
+            got = own.shape if own.size and own.ndim else type(pose).__name__
             remedy = f"Give all joints of skeleton {skeleton.name!r}, NaN where one is missing."
             raise ShapeError(f"pose of person {person!r}", f"({skeleton.num_joints} joints, 3)", got, remedy)
         own *= self._scale
