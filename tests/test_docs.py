@@ -30,6 +30,8 @@ PARTS = (
     "posegraph.export.aten",
     "posegraph.export.writer",
     "posegraph.folding.mixer",
+    "posegraph.forecast.live",
+    "posegraph.forecast.motion_buffer",
     "posegraph.inference.",
     "posegraph.models.authors",
     "posegraph.models._dmgnn_",
@@ -189,7 +191,7 @@ def help_of(command: str) -> str:
     return text.getvalue()
 
 
-COMMANDS = ["list", "info", "train", "evaluate", "forecast", "plot", "reproduce", "pack", "demo"]
+COMMANDS = ["list", "info", "train", "evaluate", "forecast", "plot", "live", "export", "reproduce", "pack", "demo"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -21,7 +21,7 @@ from posegraph.forecast.motion_buffer import Gaps, Interpolation, MotionBuffer, 
 from posegraph.models.base import ForecastModel
 from posegraph.weights.reference import TrainedWeights
 
-__all__ = ["Mode", "Stream", "StreamOptions"]
+__all__ = ["Stream", "StreamOptions"]
 
 Mode = Literal["every", "latest"]
 """Whether each pose is forecast before ``push`` returns, or the latest one whenever a thread is free."""

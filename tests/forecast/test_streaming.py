@@ -249,16 +249,16 @@ def test_times_are_numbers(t):
 
 def test_milliseconds_are_noticed():
     own = stream()
+    for frame in range(5):
+        assert own.push(pose(), 40.0 * frame) is None
     with pytest.raises(DataError, match=r"poses at most 0\.2 s apart, got 40 s, 5 times in a row.*not milliseconds"):
-        for frame in range(10):
-            own.push(pose(), 40.0 * frame)
+        own.push(pose(), 200.0)
 
 
 def test_too_many_poses_a_second_are_noticed():
     own = stream()
     with pytest.raises(DataError, match="expected 15 to 120 poses a second of person 0, got about 1000"):
-        for frame in range(100):
-            own.push(pose(), frame / 1000)
+        _ = [own.push(pose(), frame / 1000) for frame in range(100)]
 
 
 def test_poses_that_cannot_be_are_refused():
