@@ -197,7 +197,7 @@ def help_of(command: str) -> str:
     return text.getvalue()
 
 
-COMMANDS = ["list", "info", "train", "evaluate", "forecast", "plot", "reproduce", "pack", "demo"]
+COMMANDS = ["list", "info", "train", "evaluate", "forecast", "plot", "live", "export", "reproduce", "pack", "demo"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -24,6 +24,7 @@ COMMANDS = {
     "evaluate": "evaluate:evaluate",
     "plot": "plot:plot",
     "view": "view:view",
+    "live": "live:live",
     "export": "export:export",
     "reproduce": "reproduce:reproduce",
     "pack": "pack:pack",

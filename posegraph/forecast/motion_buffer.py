@@ -7,8 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["Interpolation", "MotionBuffer", "OneEuro"]
+__all__ = ["Gaps", "Interpolation", "MotionBuffer", "OneEuro"]
 
+Gaps = Literal["hold", "linear", "refuse"]
+"""What happens to joints that are missing for a while, see `posegraph.forecast.Stream`."""
 Interpolation = Literal["linear", "cubic"]
 """How poses between two received ones are found."""
 _SAME_TIME = 1e-6  # s: time stamps are floats
@@ -57,7 +59,7 @@ class MotionBuffer:
         used: list[int],
         capacity: int,
         longest_gap: float,
-        gaps: Literal["hold", "linear"] = "hold",
+        gaps: Gaps = "hold",
         one_euro: OneEuro | None = None,
     ) -> None:
         self._used, self._longest_gap, self._gaps, self._one_euro = used, longest_gap, gaps, one_euro
@@ -89,7 +91,7 @@ class MotionBuffer:
             Whether all used joints are known, now or from less than the longest gap ago. If not, all poses so far are
             forgotten.
         """
-        missing = np.asarray(~np.isfinite(pose).all(axis=-1))
+        missing: np.ndarray = np.logical_not(np.isfinite(pose).all(axis=-1))
         pose = pose.copy()
         if missing.any():
             held = missing & (time - self._seen <= self._longest_gap + _SAME_TIME)

@@ -17,14 +17,12 @@ from posegraph._support.units import millimetres
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.forecast.forecaster import Forecaster
 from posegraph.forecast.live import Latency, LiveForecast, Stopwatch
-from posegraph.forecast.motion_buffer import Interpolation, MotionBuffer, OneEuro
+from posegraph.forecast.motion_buffer import Gaps, Interpolation, MotionBuffer, OneEuro
 from posegraph.models.base import ForecastModel
 from posegraph.weights.reference import TrainedWeights
 
-__all__ = ["Gaps", "Mode", "Stream", "StreamOptions"]
+__all__ = ["Stream", "StreamOptions"]
 
-Gaps = Literal["hold", "linear", "refuse"]
-"""What happens to joints that are missing for a while, see `Stream`."""
 Mode = Literal["every", "latest"]
 """Whether each pose is forecast before ``push`` returns, or the latest one whenever a thread is free."""
 _HIGHEST_RATE = 120  # poses a second and person
@@ -76,9 +74,8 @@ class Stream:
 
     A pose has all joints of the model's skeleton, relative to the root as the model needs it. Poses are resampled to
     the model's frame rate on the fly: the window that the model sees ends with the latest pose. So frames may be
-    dropped or jitter, as long as their time stamps are true. Each person has a buffer of its own;
-    one that is not seen for longer than the longest gap is forgotten. Memory does not grow with time. Several threads
-    may push.
+    dropped or jitter, as long as their time stamps are true. Each person has a buffer of its own; one that is not seen
+    for longer than the longest gap is forgotten. Memory does not grow with time. Several threads may push.
 
     A missing joint is NaN. ``gaps`` says what happens to it for up to ``longest_gap`` seconds:
 
@@ -90,7 +87,7 @@ class Stream:
 
     Args:
         model: A model, or a reference to a trained one, as `posegraph.checkpoint.load` takes it.
-        fps: Frames a second that the model was trained with, if it does not remember them.
+        fps: Frames a second that the model was trained with; by default those of its skeleton.
         unit: Unit of the poses that come and of the forecasts: "mm", "cm", "m" or "inch".
         gaps: As above.
         mode: ``"every"``: `push` forecasts each pose before it returns. ``"latest"``: a thread forecasts the latest
@@ -127,7 +124,8 @@ class Stream:
     ) -> None:
         check_choice("gaps", gaps, get_args(Gaps))
         check_choice("mode", mode, get_args(Mode))
-        self._scale, self._gaps, self._mode, self._on_forecast = millimetres(unit), gaps, mode, on_forecast
+        self._gaps: Gaps = gaps
+        self._scale, self._mode, self._on_forecast = millimetres(unit), mode, on_forecast
         self._unit, self._options = unit, options or StreamOptions()
         self._forecaster = Forecaster(model, action=self._options.action, fast=self._options.fast)
         self.model = self._forecaster.model
@@ -249,7 +247,7 @@ class Stream:
                 used=list(self.model.skeleton.used),
                 capacity=self._capacity,
                 longest_gap=self._options.longest_gap,
-                gaps="linear" if self._gaps == "linear" else "hold",
+                gaps=self._gaps,
                 one_euro=self._options.one_euro,
             )
         buffer, self._last[person] = self._people[person], t
@@ -338,11 +336,11 @@ class Stream:
         except (TypeError, ValueError):
             own = np.empty(0)
         if own.shape != (skeleton.num_joints, 3):
-            got = own.shape if own.size else type(pose).__name__
+            got = own.shape if own.size and own.ndim else type(pose).__name__
             remedy = f"Give all joints of skeleton {skeleton.name!r}, NaN where one is missing."
             raise ShapeError(f"pose of person {person!r}", f"({skeleton.num_joints} joints, 3)", got, remedy)
         own *= self._scale
-        missing = np.asarray(~np.isfinite(own).all(axis=-1))
+        missing: np.ndarray = np.logical_not(np.isfinite(own).all(axis=-1))
         if missing.all():
             raise DataError(
                 f"pose of person {person!r}: expected joints, got NaN only. Push nothing while nobody is seen."
@@ -358,12 +356,12 @@ class Stream:
 
     def _check_place(self, known: np.ndarray, pose: np.ndarray, person: Hashable) -> None:
         """Require a body of human size around its root."""
-        skeleton, root = self.model.skeleton, self._fixed_root
-        if root is not None and np.linalg.norm(pose[root]) > _ROOT_MAY_MOVE:  # not if it is missing
-            away = np.linalg.norm(pose[root]) / self._scale
+        root = self._fixed_root
+        away = 0.0 if root is None else float(np.linalg.norm(pose[root]))
+        if away > _ROOT_MAY_MOVE:  # not if it is missing, which is NaN
             raise DataError(
-                f"pose of person {person!r}: expected joints relative to the root, got {skeleton.joint_names[root]} "
-                f"{away:.3g} {self._unit} from the origin. Push pose - pose[{root}]."
+                f"pose of person {person!r}: expected joints relative to the root, got the root "
+                f"{away / self._scale:.3g} {self._unit} from the origin. Push pose - pose[{root}]."
             )
         if person in self._people:
             return
