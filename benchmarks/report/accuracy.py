@@ -177,9 +177,11 @@ def _runs(trained: Sequence[tuple[System, Mapping[str, Any]]]) -> list[str]:
     lines: list[list[str]] = []
     for system, content in trained:
         errors = [seed["validation"] for seed in content["seeds"]]
+        epochs = content["epochs"]
+        mark = "" if is_finished(content) else f" (**unfinished**: {epochs['done']} of {epochs['planned']} epochs)"
         lines.append(
             [
-                system.name,
+                system.name + mark,
                 ", ".join(str(seed["epoch"]) for seed in content["seeds"]),
                 ", ".join("none" if error is None else f"{error:.2f}" for error in errors),
                 ", ".join(f"{mean:.2f}" for mean in system.means),

@@ -17,7 +17,8 @@ Choice = Callable[[Sequence[Row]], Row | None]
 """One of the rows of a comparison."""
 Curve = Mapping[float, Sequence[Row]]
 """All rows at each value of an axis."""
-_FALL = 0.1  # share by which a time may be below that of a smaller size: less is noise of a least time
+FALL = 0.1
+"""Share by which a time may be below that of a smaller size: so much differs from one run to the next."""
 
 
 def machine_name(machine: Mapping[str, Any], device: str) -> str:
@@ -82,8 +83,8 @@ def fastest_bf16(rows: Iterable[Row]) -> Row | None:
 def growth(content: Content) -> tuple[dict[tuple[str, str], Curve], list[str]]:
     """How times grow: the curves that can be believed, by model and axis, and of the others what is wrong with them.
 
-    A point needs enough calls for its least time to be one that nothing disturbed. A curve on which more work takes
-    less time shows that something did.
+    A point needs enough calls for its least time to be one that nothing disturbed. Neither the plain times nor the
+    fastest may fall by more than `FALL` where the size grows.
     """
     curves: dict[tuple[str, str], dict[float, list[Row]]] = {}
     for row in of_kind(content, "scaling"):
@@ -93,12 +94,17 @@ def growth(content: Content) -> tuple[dict[tuple[str, str], Curve], list[str]]:
     doubts: list[str] = []
     for (model, axis), curve in curves.items():
         named = f"`{model}` along {axis.replace('_', ' ')}"
-        times = [row["time_ms"] for _, rows in sorted(curve.items()) if (row := plain(rows)) is not None]
+        shown = [[choose(rows) for _, rows in sorted(curve.items())] for choose in (plain, fastest)]
+        times = [[row["time_ms"] for row in rows if row is not None] for rows in shown]
         fewest = min(row["calls"] for rows in curve.values() for row in rows)
         if fewest < MIN_CALLS:
             doubts.append(f"{named}: {fewest} calls of some points, too few; {MIN_CALLS} are needed")
-        elif any(later < (1 - _FALL) * max(times[: i + 1]) for i, later in enumerate(times[1:])):
-            doubts.append(f"{named}: the time falls while the work grows, so something disturbed the measurement")
+        elif any(map(_falls, times)):
+            doubts.append(f"{named}: a time is more than {100 * FALL:.0f} % below that of a smaller size")
         else:
             kept[model, axis] = dict(sorted(curve.items()))
     return kept, doubts
+
+
+def _falls(times: Sequence[float]) -> bool:
+    return any(later < (1 - FALL) * max(times[: i + 1]) for i, later in enumerate(times[1:]))

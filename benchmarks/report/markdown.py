@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ def table(heads: Sequence[str], lines: Sequence[Sequence[str]], *, left: Sequenc
 
 def folded(title: str, text: str) -> str:
     """A part of a page that opens at a click."""
-    return f'<details markdown="1">\n<summary>{title}</summary>\n\n{text.rstrip()}\n\n</details>\n'
+    return f'??? note "{title}"\n\n{textwrap.indent(text.rstrip(), "    ")}\n'
 
 
 def mean_and_spread(values: Sequence[float]) -> str:

@@ -12,7 +12,7 @@ from statistics import fmean
 from benchmarks.harness import results
 from benchmarks.harness.machine import ROOT
 from benchmarks.report import chosen, pictures, tables
-from benchmarks.report.chosen import Content
+from benchmarks.report.chosen import FALL, Content
 from benchmarks.report.markdown import error, folded, ms
 from benchmarks.suites.inference import HEADLINE
 from benchmarks.suites.scaling import MIN_CALLS
@@ -23,11 +23,12 @@ PICTURES = ROOT / "docs" / "assets"
 MAIN_RUN = "cpu"
 """File of results that stands first, and whose figures the how-to quotes."""
 BEGIN, END = "<!-- figures: python -m benchmarks.report.page -->", "<!-- end of figures -->"
-_INTRODUCTION = """\
+_INTRODUCTION = f"""\
 # Benchmarks
 
 How fast models forecast and train, plain and made faster, and how layers compare with PyTorch Geometric. A **ratio** is
-that of windows a second to the plain model: above 1 is faster. `make bench` measures on your machine.
+that of windows a second to the plain model: above 1 is faster. A time in *slanted* figures comes from fewer than
+{MIN_CALLS} calls: its 99th percentile says little. `make bench` measures on your machine.
 """
 _METHOD = f"""\
 This page is written by `python -m benchmarks.report.page` from the files in `benchmarks/results/`, none of which is
@@ -43,9 +44,12 @@ left out; where posegraph is slower stands here as well. `benchmarks/README.md` 
   reach in the same precision and run. It is empty where it would be above 100: then the ceiling was not reached.
 * **A fallback is no result.** Where products in bf16 are slower than in fp32, the processor has no instructions for
   them and nothing is timed in bf16. A backend whose bf16 is as exact as fp32 computes in fp32, and gets no time either.
-  An earlier file of an AMD processor, with 1 GFLOP/s in bf16, held such fallbacks, did not reproduce and was removed.
-* **Growth** is shown where all points have {MIN_CALLS} calls or more and more work never takes less time; otherwise
-  something disturbed the measurement, and the curve is named without its figures.
+  An earlier file of an AMD processor said 1 GFLOP/s in bf16. It could not be reproduced on a processor of the same
+  name, and was removed; why it said so is not known.
+* **Growth** is shown where all points have {MIN_CALLS} calls or more and no time is more than {100 * FALL:.0f} % below
+  that of a smaller size; otherwise the curve is named without its figures.
+* Variants of one case took turns and can be compared. **Cases** (another model or size) were measured one after
+  another, under whatever load the machine had then: small differences between them say nothing.
 
 To measure as this page does, with ratios of variants that take turns:
 
@@ -112,7 +116,7 @@ def _sections(stem: str, content: Content) -> list[tuple[str, str]]:
         ("Latency", _with_picture(tables.latency(content), stem, "latency", "Time of a forecast of one window")),
         (
             "Throughput",
-            _with_picture(tables.throughput(content), stem, "throughput", "Windows a second by batch size"),
+            _throughput(stem, content),
         ),
         (f"All ways to forecast with {HEADLINE[0]}", tables.variants(content)),
         ("Training steps", tables.training(content)),
@@ -129,6 +133,15 @@ def _sections(stem: str, content: Content) -> list[tuple[str, str]]:
         ("Not measured", tables.skipped(content)),
         ("The run", _run(content) if results.measured(content["rows"]) else ""),
     ]
+
+
+def _throughput(stem: str, content: Content) -> str:
+    note = (
+        "Each size was measured at a time of its own: compare plain and fastest of one size. A rate that falls at a "
+        "larger size may be load of the machine or the model's own.\n"
+    )
+    text = _below(note, tables.throughput(content))
+    return _with_picture(text, stem, "throughput", "Windows a second by batch size")
 
 
 def _growth(stem: str, content: Content) -> str:

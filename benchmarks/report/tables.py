@@ -11,6 +11,7 @@ from benchmarks.report.chosen import Choice, Content
 from benchmarks.report.markdown import cell, clock, error, ms, rate, table
 from benchmarks.suites.inference import HEADLINE
 from benchmarks.suites.scaling import BATCH as SCALING_BATCH
+from benchmarks.suites.scaling import MIN_CALLS
 
 _NOISE = 0.1  # smaller differences say nothing
 
@@ -23,9 +24,9 @@ def latency(content: Content) -> str:
         plain, fastest = chosen.plain(rows), chosen.fastest(rows)
         if plain is None:
             continue
-        line = [f"`{model}`", *clock(plain)]
+        line = [f"`{model}`", *_clock(plain)]
         if fastest is not None:
-            line += [fastest["variant"], *clock(fastest), f"{fastest['ratio']:.1f}", error(fastest)]
+            line += [fastest["variant"], *_clock(fastest), f"{fastest['ratio']:.1f}", error(fastest)]
         lines.append(line)
     heads = ["model", "plain, ms", "median", "99 %", "fastest", "ms", "median", "99 %", "ratio", "error"]
     return table(heads, lines, left=(0, 4))
@@ -40,7 +41,7 @@ def throughput(content: Content) -> str:
         for name, choose in choices.items():
             found = [choose(chosen.forecasts(content, model, batch)) for batch in batches]
             if any(found):
-                lines.append([f"`{model}`", name, *map(rate, found)])
+                lines.append([f"`{model}`", name, *map(_rate, found)])
     return table(["windows a second", "", *map(str, batches)], lines, left=(0, 1))
 
 
@@ -56,7 +57,7 @@ def variants(content: Content) -> str:
             str(row["batch"]),
             row["variant"],
             row["precision"],
-            *clock(row),
+            *_clock(row),
             cell(row, "ratio", ".2f"),
             error(row),
             f"{row['setup_s']:.1f}",
@@ -77,9 +78,9 @@ def training(content: Content) -> str:
             str(row["batch"]),
             row["variant"],
             row["precision"],
-            *clock(row),
+            *_clock(row),
             cell(row, "ratio", ".2f"),
-            rate(row),
+            _rate(row),
             cell(row, "call_memory_mib", ".3g"),
             cell(row, "arithmetic_percent", ".0f"),
         ]
@@ -100,7 +101,7 @@ def layers(content: Content) -> str:
         longer = {row["variant"]: f"{1 / row['ratio']:.2f}" for row in rest if "ratio" in row}
         einsum = longer.pop("einsum", "")
         others = ", ".join(f"{name} {times}" for name, times in longer.items())
-        lines.append([subject, setting, str(batch), ms(ours["time_ms"]), einsum, others])
+        lines.append([subject, setting, str(batch), _marked(ms(ours["time_ms"]), ours), einsum, others])
     return table(["layer", "", "batch", "ms", "einsum", "others"], lines, left=(0, 1, 5))
 
 
@@ -162,3 +163,16 @@ def _general(reason: str) -> str:
         if part in reason:
             return general
     return reason
+
+
+def _clock(row: Row) -> list[str]:
+    return [_marked(text, row) for text in clock(row)]
+
+
+def _rate(row: Row | None) -> str:
+    return "" if row is None else _marked(rate(row), row)
+
+
+def _marked(text: str, row: Row) -> str:
+    """Slanted where few calls were made."""
+    return f"*{text}*" if row["calls"] < MIN_CALLS else text

@@ -79,7 +79,7 @@ def row(variant: str = "plain", milliseconds: float = 4.0, **changes: Any) -> di
         "precision": "fp32",
         "setup_s": 0.1,
         "error": 3e-7,
-        "calls": 10,
+        "calls": 20,
         "host_min_ms": milliseconds,
         "host_p50_ms": 1.5 * milliseconds,
         "host_p99_ms": 2 * milliseconds,

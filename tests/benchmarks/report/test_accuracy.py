@@ -53,7 +53,7 @@ def results(tmp_path: Path) -> Path:
 
 def cells(text: str, label: str) -> list[str]:
     """The first line that begins with a label."""
-    line = next(line for line in text.splitlines() if line.startswith(f"| {label} |"))
+    line = next(line for line in map(str.strip, text.splitlines()) if line.startswith(f"| {label} |"))
     return [cell.strip() for cell in line.strip("|").split("|")]
 
 
@@ -83,6 +83,8 @@ def test_unfinished_runs_are_in_no_table_of_systems(results, tmp_path, monkeypat
     assert "cut short" not in systems
     assert cells(rest, "`cut short`, 2 seeds") == ["`cut short`, 2 seeds", "11 of 100", "41.00 ± 1.41", "for a while"]
     assert "`traj-gcn`" not in rest.partition("## ")[0]
+    marked = "`cut short`, 2 seeds (**unfinished**: 11 of 100 epochs)"
+    assert cells(rest.partition("## Runs")[2], marked)[3] == "40.00, 42.00"
     assert "Unfinished" not in accuracy.render(_without(results, "cut.json"))
 
 
