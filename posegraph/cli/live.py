@@ -75,7 +75,7 @@ def live(
     for note in clip.notes:
         print(f"note: {note}")
     opened.check_skeleton(clip.skeleton, clip.label)
-    with Stream(opened, fps=opened.skeleton.fps or clip.fps) as stream:
+    with Stream(opened, fps=opened.trained_fps or clip.fps) as stream:
         forecasts = _play(stream, clip, speed)
     name = opened.registry_name or type(opened).__name__
     print(f"{name}, {clip.name}: {clip.num_frames} poses at {clip.fps:g} a second, model at {stream.fps:g}")

@@ -179,7 +179,7 @@ def _check_fit(model: ForecastModel, dataset: MotionDataset, protocol: Protocol)
             f"data set {dataset.name!r}: expected positions in mm, which errors are given in, got "
             f"{dataset.skeleton.unit}. Convert its clips with posegraph.data.resample.convert(clip, unit='mm')."
         )
-    seen = model.record.get("poses", {}).get("fps", model.skeleton.fps)
+    seen = model.trained_fps
     if seen is not None and seen != dataset.fps:
         warnings.warn(
             f"data set {dataset.name!r} has {dataset.fps:g} frames a second, the model was made for {seen:g}: it sees "

@@ -172,7 +172,7 @@ def _describe(
         "largest_batch": None if target.name == "onnx" else LARGEST_BATCH,
         "observed_frames": model.observed_frames,
         "future_frames": model.future_frames,
-        "fps": model.record.get("poses", {}).get("fps", skeleton.fps),
+        "fps": model.trained_fps,
         "holds": skeleton.holds,
         "unit": skeleton.unit if skeleton.holds == "positions" else "rad",
         "up": skeleton.up,

@@ -102,7 +102,7 @@ class Forecaster:
         """The model; with ``fast`` what it was made from."""
         seen = own.record.get("poses")
         self._seen = PosesSeen(seen, own.skeleton) if isinstance(seen, Mapping) else None
-        self.model_fps = own.skeleton.fps if self._seen is None else self._seen.fps
+        self.model_fps = own.trained_fps
         """Frames a second that the model was trained on; None if that is not known."""
         self._conversion = Conversion(own, self.model_fps, fps=fps, unit=unit, up=up)
         self.observed_frames = self._conversion.needed

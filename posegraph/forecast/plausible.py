@@ -48,8 +48,6 @@ class PosesSeen:
     """
 
     def __init__(self, summary: Mapping[str, Any], skeleton: Skeleton) -> None:
-        self.fps: float | None = summary["fps"]
-        """Frames a second."""
         self._skeleton, self._size, self._used = skeleton, float(summary["size"]), np.array(skeleton.used)
         mean = np.array(summary["mean"], dtype=np.float32)
         self._root = mean[skeleton.root]

@@ -94,10 +94,8 @@ def forecaster_of(model: ForecastModel, clip: Clip, *, device: torch.device | st
     Raises:
         UnknownNameError: The model takes action labels and does not know the clip's.
     """
-    forecaster = Forecaster(model, action=clip.action if model.actions else None, device=device)
-    if forecaster.model_fps in (None, clip.fps):
-        return forecaster
-    return Forecaster(model, action=clip.action if model.actions else None, device=device, fps=clip.fps)
+    fps = None if model.trained_fps is None else clip.fps
+    return Forecaster(model, action=clip.action if model.actions else None, device=device, fps=fps)
 
 
 def forecast_clip(

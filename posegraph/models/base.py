@@ -117,6 +117,12 @@ class ForecastModel(nn.Module):
         return any(parameter.requires_grad for parameter in self.parameters())
 
     @property
+    def trained_fps(self) -> float | None:
+        """Frames a second of the poses that the model was trained on; of its skeleton if the record does not say it."""
+        seen = self.record.get("poses")
+        return seen.get("fps", self.skeleton.fps) if isinstance(seen, Mapping) else self.skeleton.fps
+
+    @property
     def device(self) -> torch.device:
         """Where the model's tensors are; the CPU if it has none."""
         return self._example().device
