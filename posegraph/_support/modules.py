@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
@@ -59,6 +59,20 @@ def evaluation_view(module: M) -> M:
         tensors = (*own.__dict__["_parameters"].values(), *own.__dict__["_buffers"].values())
         shared |= {id(tensor): tensor for tensor in tensors if tensor is not None}  # attributes may name them as well
     return copy.deepcopy(module, shared).eval()
+
+
+def tensor_bytes(tensors: Iterable[tuple[str, torch.Tensor]]) -> Iterator[bytes]:
+    """Names, types, shapes and numbers of tensors on the CPU, for a digest.
+
+    Examples:
+        >>> import torch
+        >>> from posegraph._support.modules import tensor_bytes
+        >>> list(tensor_bytes([("x", torch.tensor([65], dtype=torch.int8))]))
+        [b'x torch.int8 (1,)', b'A']
+    """
+    for name, tensor in tensors:
+        yield f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode()
+        yield tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
 def live_tensor(module: nn.Module) -> Callable[[], torch.Tensor]:

@@ -18,11 +18,11 @@ from posegraph._support.checks import check_choice
 from posegraph._support.device import DTYPES, Precision
 from posegraph._support.modules import unwrap
 from posegraph._version import __version__
-from posegraph.errors import CheckpointError
+from posegraph.errors import CheckpointError, ConfigError
 from posegraph.models.base import ForecastModel
 from posegraph.weights.reference import HubOptions, TrainedWeights, resolve
 
-__all__ = ["load", "read_config", "rounded_state", "save_checkpoint"]
+__all__ = ["as_model", "load", "read_config", "rounded_state", "save_checkpoint"]
 
 _STORED: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
 """What weights can be stored in."""
@@ -159,6 +159,26 @@ def load(
         name = checkpoint_files.read_config(found.path)["model"]
         registry.info(name)
     return registry.build(name, weights=found).to(device)
+
+
+def as_model(model: ForecastModel | str | Path | TrainedWeights) -> ForecastModel:
+    """A model as it is, without what wraps it; or the trained one that a reference names.
+
+    Args:
+        model: A model, what `torch.compile` or DataParallel made of it, or a reference as for `load`.
+
+    Raises:
+        ConfigError: It is neither.
+        CheckpointError: There is no trained model of this reference, or it is damaged.
+        MissingDependencyError: The reference can only be a repository, and huggingface_hub is not installed.
+    """
+    own = load(model) if isinstance(model, str | Path | TrainedWeights) else unwrap(model)
+    if not isinstance(own, ForecastModel):
+        raise ConfigError(
+            f"model: expected a ForecastModel or a reference to a trained one, got {type(own).__name__}. Build one "
+            "with posegraph.registry.build, or name one, as in 'graph-mixer/cmu'."
+        )
+    return own
 
 
 def read_config(reference: str | Path | TrainedWeights) -> dict[str, Any]:

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from posegraph._support.files import replace_file
-from posegraph._support.modules import unwrap
+from posegraph._support.modules import tensor_bytes
 from posegraph._version import __version__
-from posegraph.checkpoint.store import load
+from posegraph.checkpoint.store import as_model
 from posegraph.errors import ConfigError, PosegraphError
 from posegraph.export.program import LARGEST_BATCH
 from posegraph.export.targets import Opened, Target, find
@@ -75,12 +75,7 @@ def export(model: ForecastModel | str | Path | TrainedWeights, path: str | Path,
         raise ConfigError(
             f"path: expected a file name that ends in {target.suffix} for target {to!r}, got {path.name!r}. Rename it."
         )
-    own = load(model) if isinstance(model, str | Path | TrainedWeights) else unwrap(model)
-    if not isinstance(own, ForecastModel):
-        raise ConfigError(
-            f"model: expected a ForecastModel or a reference to a trained one, got {type(own).__name__}. Build one "
-            "with posegraph.registry.build, or name one, as in 'graph-mixer/cmu'."
-        )
+    own = as_model(model)
     name = own.registry_name or type(own).__name__
     if own.actions:
         raise ConfigError(
@@ -192,7 +187,6 @@ def _describe(
 def _digest(model: nn.Module) -> str:
     """SHA-256 of names, types, shapes and numbers of all weights and buffers."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    for part in tensor_bytes(sorted(model.state_dict().items())):
+        digest.update(part)
     return digest.hexdigest()

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from posegraph._support.checks import check_poses
-from posegraph._support.modules import evaluation_view, live_tensor, unwrap
+from posegraph._support.modules import evaluation_view, live_tensor
 from posegraph._support.units import Unit
-from posegraph.checkpoint.store import load
+from posegraph.checkpoint.store import as_model
 from posegraph.data.resample import Axis
 from posegraph.errors import ConfigError, DataError, ShapeError
 from posegraph.forecast.conversion import Conversion
@@ -85,12 +85,7 @@ class Forecaster:
         unit: Unit | None = None,
         up: Axis | None = None,
     ) -> None:
-        own = load(model) if isinstance(model, str | Path | TrainedWeights) else unwrap(model)
-        if not isinstance(own, ForecastModel):
-            raise ConfigError(
-                f"model: expected a ForecastModel or a reference to a trained one, got {type(own).__name__}. Build one "
-                "with posegraph.registry.build, or name one, as in 'graph-mixer/cmu'."
-            )
+        own = as_model(model)
         if bool(own.actions) != (action is not None):
             known = ", ".join(own.actions)
             raise ConfigError(

@@ -20,6 +20,7 @@ from torch import nn
 from posegraph._support.cache import cache_folder
 from posegraph._support.device import Precision
 from posegraph._support.files import replace_file
+from posegraph._support.modules import tensor_bytes
 from posegraph.folding.forecast import Shape
 from posegraph.folding.tracing import operation_graph
 from posegraph.inference.backends.base import Backend, Run, example, is_layered, register
@@ -67,9 +68,8 @@ def _file(network: nn.Module, given: torch.Tensor) -> Path | None:
     traced = operation_graph(network) if kind == _LAYERED else _export(network, given).graph_module
     key = hashlib.sha256(json.dumps(describe_machine(), sort_keys=True).encode())
     key.update(f"{traced.code} {network} {tuple(given.shape)}".encode())
-    for name, tensor in (*network.named_parameters(), *network.named_buffers()):
-        key.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        key.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    for part in tensor_bytes((*network.named_parameters(), *network.named_buffers())):
+        key.update(part)
     return folder / f"{kind}-{key.hexdigest()[:24]}.pt2"
 
 
