@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +10,10 @@ import torch
 from tyro.conf import Positional
 
 from posegraph import data
-from posegraph._support.files import read_content
 from posegraph.cli.options import open_model
 from posegraph.data import formats
 from posegraph.data.clip import Clip
+from posegraph.data.formats.npz import read_arrays
 from posegraph.errors import ConfigError, DataError, PosegraphError
 from posegraph.forecast.result import ForecastResult, forecast_clip
 from posegraph.skeleton import presets
@@ -114,21 +112,15 @@ def _forecasts(clip: Clip, names: tuple[str | None, ...]) -> _Shown:
 def _cut(result: ForecastResult, frames: int) -> ForecastResult:
     """A forecast of so many frames."""
     truth = None if result.truth is None else result.truth[:frames]
-    return ForecastResult(result.observed, result.forecast[:frames], truth, result.skeleton, result.fps, result.start)
+    return replace(result, forecast=result.forecast[:frames], truth=truth)
 
 
 def _saved_forecast(file: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a file that `ForecastResult.save` wrote; None for all others."""
     if file.suffix != ".npz":
         return None
-    content = read_content(file)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            if "forecast" not in arrays.files:
-                return None
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{file}: expected NumPy arrays, got a damaged file ({error}). Write it again.") from error
+    arrays = read_arrays(file)
+    return arrays if "forecast" in arrays else None
 
 
 def _result(file: Path, arrays: dict[str, np.ndarray], skeleton: str | None, fps: float | None) -> ForecastResult:

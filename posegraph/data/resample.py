@@ -138,10 +138,7 @@ def _to_rate(clip: Clip, fps: float) -> Clip:
     times = (torch.arange(count, dtype=torch.float64) * step).clamp(max=clip.num_frames - 1)
     if bool(((times - times.round()).abs() < 1e-6).all()):
         kept = times.round().long()
-        root = clip.root and RootMotion(
-            clip.root.positions[kept], None if clip.root.rotations is None else clip.root.rotations[kept]
-        )
-        return replace(clip, poses=clip.poses[kept], fps=float(fps), root=root)
+        return replace(clip, poses=clip.poses[kept], fps=float(fps), root=clip.root and clip.root[kept])
     if clip.skeleton.holds == "rotations":
         turns = _interpolate_rotations(rotation_from_exponential_map(clip.poses.double()), times)
         poses = exponential_map_from_rotation(turns)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from posegraph._support.units import MILLIMETRES
+from posegraph.data.resample import turn_to_up
 from posegraph.errors import DataError
 from posegraph.skeleton.skeleton import Skeleton
 
@@ -21,8 +22,7 @@ __all__ = ["PosesSeen"]
 _SMALLEST, _LARGEST = 0.4, 2.5  # of the mean size; the poses of a person stay within 0.7 and 1.3
 _OFF_ROOT = 0.15  # of the mean size: how far the root may be from where it was in training
 _TURNED = 0.15  # how much more alike to the mean pose another axis up may make a pose
-_Y_FROM_X = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=np.float32)
-_Y_FROM_Z = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]], dtype=np.float32)
+_Y_FROM_X, _Y_FROM_Z = turn_to_up("x").numpy(), turn_to_up("z").numpy()
 _TURNS = {"x": _Y_FROM_X, "-x": _Y_FROM_X.T, "z": _Y_FROM_Z, "-z": _Y_FROM_Z.T}
 """v @ M takes a pose with this axis up to one with y up."""
 

@@ -51,8 +51,8 @@ class RootMotion:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def __getitem__(self, frames: slice) -> RootMotion:
-        """A stretch of frames, or every so many."""
+    def __getitem__(self, frames: slice | torch.Tensor) -> RootMotion:
+        """A stretch of frames, every so many, or those of some numbers."""
         return RootMotion(self.positions[frames], None if self.rotations is None else self.rotations[frames])
 
     def to_world(self, poses: torch.Tensor) -> torch.Tensor:

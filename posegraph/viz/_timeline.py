@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -85,7 +85,7 @@ class Timeline:
         if not self.models or _ZERO_VELOCITY in names:
             return self
         models = {**self.models, _ZERO_VELOCITY: self.zero_velocity}
-        return Timeline(self.skeleton, self.fps, self.first, self.known, models, self.root)
+        return replace(self, models=models)
 
     def at(self, model: str, frame: float) -> tuple[Window, float] | None:
         """The window of a model that is shown at a frame and the frame within it, the fraction included."""
@@ -96,9 +96,8 @@ class Timeline:
         """Poses ``(frames, joints, 3)`` from a frame on where the body is; the last known place is held."""
         if self.root is None:
             return poses
-        frames = np.minimum(np.arange(start, start + len(poses)), len(self.root) - 1)
-        rotations = None if self.root.rotations is None else self.root.rotations[frames].double()
-        way = RootMotion(self.root.positions[frames].double(), rotations)
+        way = self.root[torch.arange(start, start + len(poses)).clamp(max=len(self.root) - 1)]
+        way = RootMotion(way.positions.double(), None if way.rotations is None else way.rotations.double())
         return way.to_world(torch.from_numpy(poses)).numpy()
 
     @property
@@ -160,7 +159,7 @@ def timeline(motion: Motion, root: RootMotion | None = None) -> Timeline:
         )
         for name, results in models.items()
     }
-    return Timeline(line.skeleton, line.fps, first, known, windows, way)
+    return replace(line, models=windows)
 
 
 def _check_root(root: RootMotion | None, frames: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posegraph.data.formats._hierarchy import Turn, apply_turns
 from posegraph.data.formats._text import decode, to_floats
 from posegraph.errors import DataError
 
@@ -149,16 +150,10 @@ def _frame(words: list[str], number: int, degrees: bool, wrong: _Wrong) -> np.nd
     if sorted(order) != ["x", "y", "z"]:
         raise wrong(number, "three angles and an order such as XYZ", " ".join(words)[:40] or "none")
     angles = _vector(words[:3], number, wrong)
-    frame = np.eye(3)
-    for axis in order:  # about fixed axes: the first one acts first
-        index = "xyz".index(axis)
-        angle = np.deg2rad(angles[index]) if degrees else angles[index]
-        second, third = (index + 1) % 3, (index + 2) % 3
-        turn = np.eye(3)
-        turn[second, second] = turn[third, third] = np.cos(angle)
-        turn[third, second], turn[second, third] = np.sin(angle), -np.sin(angle)
-        frame = turn @ frame
-    return frame
+    angles = np.deg2rad(angles) if degrees else angles
+    # About fixed axes: the first one acts first. Columns turn the other way round than rows.
+    turns: list[Turn] = [(index, -angles[[index]]) for index in map("xyz".index, order)]
+    return apply_turns(turns, np.eye(3)[:, :, None])[..., 0]
 
 
 def _freedom(words: list[str], number: int, wrong: _Wrong) -> tuple[tuple[bool, int], ...]:

@@ -206,11 +206,7 @@ def _skeleton(path: Path, motion: Motion, poses: np.ndarray, offsets: np.ndarray
     )
     if not pairs or not len(poses):
         return skeleton
-    rest = poses
-    if offsets is not None:
-        rest = np.zeros((1, *offsets.shape))
-        for joint in skeleton.order[1:]:
-            rest[:, joint] = rest[:, parents[joint]] + offsets[joint]
+    rest = poses if offsets is None else skeleton.rest_pose().numpy()[None]
     left, right = ([skeleton.index(pair[side]) for pair in pairs] for side in (0, 1))
     across = np.abs((rest[:, left] - rest[:, right]).mean((0, 1)))
     return replace(skeleton, lateral="z" if across[2] > across[0] else "x")
