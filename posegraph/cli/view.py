@@ -15,7 +15,8 @@ from posegraph.data import formats
 from posegraph.data.clip import Clip
 from posegraph.data.formats.npz import read_arrays
 from posegraph.errors import ConfigError, DataError, PosegraphError
-from posegraph.forecast.result import ForecastResult, forecast_clip
+from posegraph.forecast.body import fitted
+from posegraph.forecast.result import ForecastResult, forecast_clip, forecaster_of
 from posegraph.skeleton import presets
 from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.skeleton import Skeleton
@@ -69,9 +70,11 @@ def view(
         shown = _Shown({file.stem: _result(file, arrays, skeleton, fps)}, file.stem)
     else:
         clip = formats.read(file, skeleton=skeleton, fps=fps)
-        for note in clip.notes:
-            print(f"note: {note}")
-        shown = _forecasts(clip, model) if model else _Shown(clip, clip.name or file.stem)
+        if model:
+            shown = _forecasts(clip, model)
+        else:
+            _print_notes(clip)
+            shown = _Shown(clip, clip.name or file.stem)
     page = write_page(shown.motion, out, title=title or shown.title, root=shown.root)
     print(f"written to {page} ({page.stat().st_size / 1000:.0f} kB)")
     print(f"open it in a browser: {page.resolve().as_uri()}")
@@ -86,11 +89,20 @@ def _default_clip(skeleton: str | None, fps: float | None) -> Clip:
     return next(clip for clip in clips if clip.name == name)
 
 
+def _print_notes(clip: Clip) -> None:
+    for note in clip.notes:
+        print(f"note: {note}")
+
+
 def _forecasts(clip: Clip, names: tuple[str | None, ...]) -> _Shown:
     """Forecasts from all over a clip, each from where the one before ends."""
     models = [open_model(name, skeleton=clip.skeleton, device=None) for name in names]
-    observed = max(model.observed_frames for model in models)
-    future = min(model.future_frames for model in models)
+    clip, _ = fitted(clip, models[0].skeleton)
+    _print_notes(clip)
+    for model in models:
+        model.check_skeleton(clip.skeleton, clip.label)
+    seen = [forecaster_of(model, clip) for model in models]  # they count frames at the clip's rate
+    observed, future = max(own.observed_frames for own in seen), min(own.future_frames for own in seen)
     if clip.num_frames < observed + future:
         raise DataError(
             f"{clip.label}: expected at least {observed + future} frames, which the models see and forecast, got "
@@ -99,9 +111,9 @@ def _forecasts(clip: Clip, names: tuple[str | None, ...]) -> _Shown:
     last = clip.num_frames - future
     places = sorted({*range(observed, last + 1, future), last})  # the last one ends with the clip
     results: dict[str, list[ForecastResult]] = {}
-    for name, model in zip(names, models, strict=True):
+    for name, model, forecaster in zip(names, models, seen, strict=True):
         label = model.registry_name or type(model).__name__ if name is None else str(name)
-        own = [forecast_clip(model, clip, now - model.observed_frames) for now in places]
+        own = [forecast_clip(model, clip, now - forecaster.observed_frames) for now in places]
         results[label] = [_cut(result, future) for result in own]
         if own[0].truth is not None:
             errors = [error for result in results[label] for error in result.mpjpe_mm]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from posegraph.data.clip import Clip
+from posegraph.skeleton.root import RootMotion
 from posegraph.skeleton.skeleton import Skeleton
 
 __all__ = ["fitted"]
@@ -21,7 +22,8 @@ def fitted(clip: Clip, skeleton: Skeleton) -> tuple[Clip, float]:
         skeleton: Skeleton of the model that shall see it.
 
     Returns:
-        The clip, and the factor on its positions; the same clip and 1 if it has the skeleton already, or another tree.
+        The clip, and the factor on its positions and its way; the same clip and 1 if it has the skeleton already, or
+        another tree.
     """
     own = clip.skeleton
     if own.matches(skeleton) or _tree(own) != _tree(skeleton) or own.offsets is None or skeleton.offsets is None:
@@ -30,7 +32,9 @@ def fitted(clip: Clip, skeleton: Skeleton) -> tuple[Clip, float]:
     ratios = [theirs / ours for theirs, ours in zip(*lengths, strict=True) if ours > 1.0 and theirs > 1.0]
     factor = statistics.median(ratios) if ratios else 1.0
     note = f"The body has the tree of {skeleton.name!r} and is taken for it, {factor:.2f} times as large."
-    return replace(clip, poses=clip.poses * factor, skeleton=skeleton, notes=(*clip.notes, note)), factor
+    root = clip.root and RootMotion(clip.root.positions * factor, clip.root.rotations)
+    poses, notes = clip.poses * factor, (*clip.notes, note)
+    return replace(clip, poses=poses, skeleton=skeleton, root=root, notes=notes), factor
 
 
 def _tree(skeleton: Skeleton) -> tuple[object, ...]:

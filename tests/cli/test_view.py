@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from posegraph import data, registry, weights
+from posegraph import checkpoint, data, registry, weights
 from posegraph.data import formats
+from posegraph.data.resample import convert
 from posegraph.forecast.result import forecast_clip
 from posegraph.skeleton import presets
 from tests.viz.test_html import read, unpack
@@ -52,6 +53,19 @@ def test_models_forecast_the_whole_clip(command, tmp_path):
     errors = [error for result in results for error in result.mpjpe_mm]
     np.testing.assert_allclose([e for window in model["windows"] for e in window["errors"]], errors, atol=1e-3)
     assert f"zero-velocity: 7 forecasts of walking_1, mean error {sum(errors) / len(errors):.1f} mm" in answer.out
+
+
+def test_models_forecast_a_recording_of_their_body_at_its_rate(command, tmp_path):
+    clip = convert(walking(), fps=120)
+    file = formats.write(clip, tmp_path / "walk.bvh")
+    file.write_text(file.read_text().replace("HandIndex1", "Fingers"))
+    checkpoint.save_checkpoint(held("cmu"), tmp_path / "held")
+    answer = command("view", "walk.bvh", "--model", "held")
+    assert answer.status == 0, answer.err
+    assert "The body has the tree of 'cmu' and is taken for it" in answer.out
+    content = read(tmp_path / "page.html")
+    assert (content["fps"], content["frames"], content["now"]) == (120.0, clip.num_frames, 19)
+    assert {window["length"] for window in content["models"][0]["windows"]} == {50}
 
 
 def test_nothing_is_needed_where_weights_come_with_the_library(command, tmp_path, shipped, monkeypatch):

@@ -28,6 +28,9 @@ def test_the_same_tree_in_another_size_is_taken_for_the_body():
     assert factor == pytest.approx(1.25)
     assert clip.skeleton is CMU
     torch.testing.assert_close(clip.poses, WALKING.poses)
+    assert clip.root is not None
+    assert WALKING.root is not None
+    torch.testing.assert_close(clip.root.positions, 1.25 * WALKING.root.positions)
     assert clip.notes == ("The body has the tree of 'cmu' and is taken for it, 1.25 times as large.",)
 
 
