@@ -55,10 +55,9 @@ def write(clip: Clip, path: Path) -> None:
         poses = to_positions(clip.poses, skeleton).double().numpy()[:, order]
         root, turns = poses[:, 0], None
         if clip.root is not None:
-            root = root + clip.root.positions.double().numpy()
             turns = None if clip.root.rotations is None else clip.root.rotations.double().numpy()
-            if turns is not None:
-                root = np.einsum("fi,fij->fj", poses[:, 0], turns) + clip.root.positions.double().numpy()
+            turned = root if turns is None else np.einsum("fi,fij->fj", root, turns)
+            root = turned + clip.root.positions.double().numpy()
         centred = poses - poses[:, :1]
         if skeleton.offsets is None:
             offsets = _rest(centred, parents)
