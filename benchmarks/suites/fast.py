@@ -13,17 +13,16 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from benchmarks.harness.timing import Run, statistics, take_turns, timed
 from posegraph import optimize, registry
 from posegraph.inference.choice import describe_machine
 from posegraph.models.base import ForecastModel
 
-_TURN = 0.05  # seconds of calls in a row, so that each finds its weights in the processor's cache
 RESULTS = Path(__file__).parents[1] / "results" / "fast" / "cpu.json"
 
 
@@ -76,7 +75,7 @@ def measure(name: str, model: ForecastModel, batch_size: int, seconds: float, re
     with torch.inference_mode():
         expected, forecast = model.predict(observed), fast.predict(observed)
         error = float((forecast - expected).abs().max() / expected.abs().max())
-        runs: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"plain": model.predict, "fast": fast.predict}
+        runs: dict[str, Run] = {"plain": model.predict, "fast": fast.predict}
         least = [in_turns(runs, observed, seconds / repetitions) for _ in range(repetitions)]
     plain, quick = (min(times[key] for times in least) for key in runs)
     return {
@@ -92,19 +91,11 @@ def measure(name: str, model: ForecastModel, batch_size: int, seconds: float, re
     }
 
 
-def in_turns(
-    runs: dict[str, Callable[[torch.Tensor], torch.Tensor]], observed: torch.Tensor, seconds: float
-) -> dict[str, float]:
+def in_turns(runs: dict[str, Run], observed: torch.Tensor, seconds: float) -> dict[str, float]:
     """Least milliseconds of a call of each."""
-    least = dict.fromkeys(runs, float("inf"))
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        for key, run in runs.items():
-            turn = time.perf_counter() + _TURN
-            while (start := time.perf_counter()) < turn:
-                run(observed)
-                least[key] = min(least[key], 1e3 * (time.perf_counter() - start))
-    return least
+    calls = {key: timed(run, [observed], "cpu", from_host=True) for key, run in runs.items()}
+    samples = take_turns(calls, seconds=seconds, min_calls=1)
+    return {key: statistics([sample.host_s for sample in own]).min_ms for key, own in samples.items()}
 
 
 HEAD = (
